@@ -1,0 +1,38 @@
+# Every target sets up .venv by itself; a second call reuses it. Another interpreter: make demo PYTHON=python3.12
+PYTHON ?= python3
+BIN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help setup demo test lint coverage results clean
+
+help:
+	@echo "make demo      train agents, score every built-in estimator, write demo/index.html and figures"
+	@echo "make test      run the test suite"
+	@echo "make lint      ruff and pyright"
+	@echo "make coverage  the test suite with a coverage report"
+	@echo "make results   score the full suite again and rewrite results/ (about half an hour)"
+	@echo "make clean     remove .venv and what the other targets made"
+
+setup:
+	@$(PYTHON) scripts/set_up.py
+
+demo: setup
+	@$(BIN)/maxpo-bench demo --out demo
+
+test: setup
+	@$(BIN)/python -m pytest -n 2 -q
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+coverage: setup
+	$(BIN)/coverage erase
+	$(BIN)/python -m pytest -n 2 -q --cov --cov-report=term --cov-fail-under=90
+
+results: setup
+	$(BIN)/maxpo-bench leaderboard --score full
+
+clean:
+	rm -rf .venv demo runs .pytest_cache .ruff_cache .hypothesis .coverage*
