@@ -6,6 +6,7 @@ missing score is the caller's business, and is never averaged over.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -183,7 +184,7 @@ def geometric_mean_ratio_interval(
     if (top <= 0).any() or (bottom <= 0).any():
         raise ValueError("a geometric mean of ratios needs positive values on both sides")
     logs = bootstrap_mean_interval(np.log(top) - np.log(bottom), rng, confidence=confidence, resamples=resamples)
-    return Interval(*(float(np.exp(x)) for x in (logs.low, logs.estimate, logs.high)), confidence)
+    return Interval(math.exp(logs.low), math.exp(logs.estimate), math.exp(logs.high), confidence)
 
 
 def joint_rank_intervals(
@@ -198,11 +199,12 @@ def joint_rank_intervals(
 
     Columns (instances, or replicates: whatever all entries share) are resampled together. For each pair of entries the
     difference of the means d_ij has a standard error s_ij; with c the quantile over resamples of
-    ``max_ij |d*_ij - d_ij| / s*_ij``, i is better than j if ``|d_ij| > c * s_ij`` and its mean is better. An entry's ranks go from 1 + (entries
-    that are better) to p - (entries that are worse). With probability ``confidence`` every entry's true rank is in its
-    interval (Mogstad, Romano, Shaikh and Wilhelm, Inference for Ranks, Review of Economic Studies 2024), ties included:
-    entries that are truly equal share all ranks of their tie. Ranking each resample and taking quantiles, which looks
-    simpler, fails exactly there.
+    ``max_ij |d*_ij - d_ij| / s*_ij``, i is better than j if ``|d_ij| > c * s_ij`` and its mean is better. An entry's
+    ranks go from 1 + (entries that are better) to p - (entries that are worse). With probability ``confidence`` every
+    entry's true rank is in its interval (Mogstad, Romano, Shaikh and Wilhelm, Inference for Ranks with Applications to
+    Mobility across Neighbourhoods and Academic Achievement across Countries, Review of Economic Studies 2024), ties
+    included: entries that are truly equal share all ranks of their tie. Ranking each resample and taking quantiles,
+    which looks simpler, fails exactly there.
 
     Args:
         scores: [entries p >= 1, columns R >= 2].
@@ -220,7 +222,8 @@ def joint_rank_intervals(
     if not first.size:
         return [RankInterval(1, 1)]
     mean, error, critical = _simultaneous_differences(table[first] - table[second], rng, confidence, resamples)
-    separated = np.abs(mean) > critical * error
+    margin = np.multiply(critical, error, out=np.zeros_like(error), where=error > 0)
+    separated = np.abs(mean) > margin
     first_wins = (mean < 0) if best == "low" else (mean > 0)
     winners = np.where(first_wins, first, second)[separated]
     losers = np.where(first_wins, second, first)[separated]

@@ -160,6 +160,11 @@ def test_two_columns_can_separate_nobody():
     assert joint_rank_intervals([[0.0, 0.1], [5.0, 5.2]], generator("two")) == [RankInterval(1, 2)] * 2
 
 
+def test_two_columns_separate_a_constant_difference():
+    ranks = joint_rank_intervals([[0.0, 4.0], [1.0, 5.0], [0.5, 9.0]], generator("constant"))
+    assert [str(rank) for rank in ranks] == ["1-2", "2-3", "1-3"]
+
+
 def test_one_seed_gives_one_interval():
     values = generator("seed").normal(size=(3, 12))
     assert bootstrap_mean_interval(values[0], generator(1)) == bootstrap_mean_interval(values[0], generator(1))
