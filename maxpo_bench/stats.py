@@ -248,7 +248,7 @@ def _simultaneous_differences(
     variance[variance <= 1e-14 * squares.max(axis=1)] = 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.abs(shift) / np.sqrt(variance / (columns - 1))
-    largest = np.sort(np.nan_to_num(statistic, nan=0.0).max(axis=1))
+    largest = np.sort(np.nan_to_num(statistic, nan=0.0, posinf=np.inf).max(axis=1))
     critical = largest[min(resamples - 1, int(np.ceil(confidence * (resamples + 1))) - 1)]
     return mean, error, float(critical)
 
