@@ -9,9 +9,10 @@ from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike, NDArray
 
 from maxpo_bench.envs.bandit_instance import BanditInstance
-from maxpo_bench.envs.base import START_STATE, Frame, TabularEnv, TabularTask, TabularVectorEnv
+from maxpo_bench.envs.base import START_STATE, Frame, TabularEnv, TabularTask
 from maxpo_bench.envs.episodes import EpisodeHistory
 from maxpo_bench.envs.streams import standard_normal
+from maxpo_bench.envs.vector_base import TabularVectorEnv
 
 
 class BanditTask(TabularTask):
@@ -109,7 +110,7 @@ class BanditEnv(BanditTask, TabularEnv):
 
     def _transition(self, state: int, action: int) -> tuple[int, float, bool]:
         reward = self.arm_rewards[action]
-        if self.instance.reward_noise > 0 and self._key is not None:
+        if self.instance.reward_noise > 0:
             reward += self.instance.reward_noise * standard_normal(self._key, self._counter)[0]
             self._counter += np.uint64(1)
         self._last_arm = action

@@ -8,9 +8,10 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike, NDArray
 
-from maxpo_bench.envs.base import Frame, TabularEnv, TabularTask, TabularVectorEnv
+from maxpo_bench.envs.base import Frame, TabularEnv, TabularTask
 from maxpo_bench.envs.episodes import EpisodeHistory
 from maxpo_bench.envs.maze_layout import DeadEndLength, MazeLayout
+from maxpo_bench.envs.vector_base import TabularVectorEnv
 
 __all__ = ["DeadEndLength", "MazeEnv", "MazeLayout", "MazeTask", "MazeVectorEnv"]
 
@@ -77,7 +78,8 @@ class MazeEnv(MazeTask, TabularEnv):
 
     Args:
         length: number of states on the path, at least 1 (paper: 1000).
-        majority_share: share of states whose correct action is 1, in [0, 1]: exactly ``round(majority_share * length)``.
+        majority_share: share of states whose correct action is 1, in [0, 1]: exactly
+            ``round(majority_share * length)`` of them.
         dead_end_length: 1, 2, or "mixed" for one of both in each state, decided by the instance.
         instance: which maze, any integer.
         render_mode: None, "ansi" or "rgb_array".

@@ -133,7 +133,7 @@ class MazeLayout:
 
     def survival(self, policy: ArrayLike) -> NDArray[np.float64]:
         """Return ``[length]``: S_t, the probability of a return of at least t = 1 .. length."""
-        return np.cumprod(self.success_probabilities(policy))
+        return np.cumprod(self.success_probabilities(policy), dtype=np.float64)
 
     def expected_return(self, policy: ArrayLike) -> float:
         """Return the exact expected return of a policy ``[num_states, 2]``: the sum of S_t."""

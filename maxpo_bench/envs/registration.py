@@ -20,4 +20,4 @@ def register_environments() -> None:
     """Register every environment of `ENVIRONMENTS` with Gymnasium; a second call changes nothing."""
     for env_id, entry in ENVIRONMENTS.items():
         if env_id not in gym.registry:
-            gym.register(id=env_id, **entry)
+            gym.register(env_id, entry["entry_point"], vector_entry_point=entry["vector_entry_point"])

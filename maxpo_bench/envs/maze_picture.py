@@ -1,0 +1,204 @@
+"""Pictures of the maze: the red path folded to fit, its dead ends, the agent, and where the last episodes ended."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from maxpo_bench.envs.canvas import (
+    BLUE,
+    FOOTER,
+    GREEN,
+    HEADER,
+    HEIGHT,
+    MARGIN,
+    ORANGE,
+    PAPER,
+    RED,
+    WIDTH,
+    Colour,
+    as_frame,
+    blank,
+    blend,
+    draw_header,
+    draw_returns,
+    facts,
+    freshness,
+    number,
+)
+from maxpo_bench.envs.episodes import EpisodeHistory
+from maxpo_bench.envs.maze_layout import MazeLayout
+
+ROCK: Colour = (58, 62, 78)
+FLOOR: Colour = (247, 243, 235)
+PALE_RED: Colour = (236, 168, 160)
+_ROW_PITCH = 2.1  # in columns: rows are further apart, for the dead ends between them
+_MAX_PITCH = 56.0
+_TEXT_COLUMNS = 64
+
+
+class Geometry(NamedTuple):
+    """Where things are, in pixels: the path's points ``[length + 1, 2]`` (goal included) and the tips of dead ends."""
+
+    points: NDArray[np.float64]
+    tips: NDArray[np.float64]
+    pitch: float
+
+
+def geometry(layout: MazeLayout) -> Geometry:
+    """Fold the path into rows, every other one backwards, as large as fits."""
+    width, height = WIDTH - 2.0 * MARGIN, float(HEIGHT - HEADER - FOOTER)
+    cells = layout.length + 1
+    columns = max(1, math.ceil(math.sqrt(cells * _ROW_PITCH * width / height)))
+    rows = math.ceil(cells / columns)
+    pitch = min(width / (columns + 0.4), height / ((rows + 0.3) * _ROW_PITCH), _MAX_PITCH)
+    index = np.arange(cells)
+    row, column = index // columns, index % columns
+    column = np.where(row % 2 == 1, columns - 1 - column, column)
+    used = min(columns, cells)
+    left = (WIDTH - used * pitch) / 2 + pitch / 2
+    top = HEADER + (height - rows * pitch * _ROW_PITCH) / 2 + pitch * 0.8
+    points = np.stack([left + column * pitch, top + row * pitch * _ROW_PITCH], axis=1)
+    tips = points[:-1].copy()
+    tips[:, 1] += pitch * np.where(layout.dead_end_lengths == 2, 1.2, 0.75)
+    return Geometry(points, tips, pitch)
+
+
+@lru_cache(maxsize=8)
+def _map(layout: MazeLayout) -> tuple[Geometry, Image.Image]:
+    """The part of the picture that never changes: rock, corridors, path, marks where the correct action is 0."""
+    shape, image = geometry(layout), blank()
+    draw = ImageDraw.Draw(image)
+    draw.rounded_rectangle([6, HEADER, WIDTH - 7, HEIGHT - FOOTER], radius=8, fill=ROCK)
+    path = [tuple(point) for point in shape.points.tolist()]
+    floor = max(2, round(shape.pitch * 0.5))
+    for point, tip in zip(path[:-1], shape.tips.tolist(), strict=True):
+        draw.line([point, tuple(tip)], fill=blend(ROCK, FLOOR, 0.45), width=floor)
+    draw.line(path, fill=FLOOR, width=max(3, round(shape.pitch * 0.62)), joint="curve")
+    draw.line(path, fill=PALE_RED, width=max(1, round(shape.pitch * 0.24)), joint="curve")
+    radius = max(1.3, shape.pitch * 0.2)
+    for state in np.flatnonzero(layout.correct_actions == 0).tolist():
+        _dot(draw, path[state], radius, ROCK)
+    _goal(draw, path[-1], max(4.5, shape.pitch * 0.36))
+    return shape, image
+
+
+def _dot(draw: ImageDraw.ImageDraw, centre: tuple[float, ...], radius: float, colour: Colour) -> None:
+    x, y = centre
+    draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour)
+
+
+def _goal(draw: ImageDraw.ImageDraw, centre: tuple[float, ...], radius: float) -> None:
+    x, y = centre
+    corners = [(radius * (1.0 if i % 2 == 0 else 0.45), math.pi * (i / 5 - 0.5)) for i in range(10)]
+    star = [(x + r * math.cos(a), y + r * math.sin(a)) for r, a in corners]
+    _dot(draw, centre, radius * 1.25, ROCK)
+    draw.polygon(star, fill=(255, 209, 70))
+
+
+def _position(layout: MazeLayout, shape: Geometry, state: int, steps: int) -> tuple[float, float]:
+    """The agent's place: on the path, at the goal, halfway into a dead end, or at the tip of the one it died in."""
+    if state <= layout.goal:
+        x, y = shape.points[state]
+    elif state == layout.wall:
+        x, y = shape.tips[steps]
+    else:
+        x, y = (shape.points[steps] + shape.tips[steps]) / 2
+    return float(x), float(y)
+
+
+def _draw_ends(draw: ImageDraw.ImageDraw, layout: MazeLayout, shape: Geometry, history: EpisodeHistory) -> None:
+    size = max(2.5, shape.pitch * 0.22)
+    width = max(1, round(shape.pitch * 0.12))
+    for steps, weight in zip(history.returns.astype(int).tolist(), freshness(len(history.returns)), strict=True):
+        colour = blend(ROCK, ORANGE, 0.25 + 0.75 * float(weight))
+        x, y = shape.tips[steps] if steps < layout.length else shape.points[-1]
+        draw.line([(x - size, y - size), (x + size, y + size)], fill=colour, width=width)
+        draw.line([(x - size, y + size), (x + size, y - size)], fill=colour, width=width)
+
+
+def _draw_policy(draw: ImageDraw.ImageDraw, shape: Geometry, success: NDArray[np.float64]) -> None:
+    """Paint each step of the path by the probability of taking it: pale where it fails, green where it is sure."""
+    width = max(2, round(shape.pitch * 0.62))
+    points = shape.points.tolist()
+    for state, probability in enumerate(success.tolist()):
+        segment = [tuple(points[state]), tuple(points[state + 1])]
+        draw.line(segment, fill=blend((225, 196, 190), GREEN, probability), width=width)
+
+
+def maze_frame(
+    layout: MazeLayout, state: int, steps: int, history: EpisodeHistory, success: NDArray[np.float64] | None
+) -> NDArray[np.uint8]:
+    """Draw the maze.
+
+    Args:
+        layout: the maze.
+        state: where the agent is.
+        steps: the episode's return so far, which is how far along the path it came.
+        history: the last episodes.
+        success: ``[length]``, the shown policy's probability of the correct action, or None.
+
+    Returns:
+        An RGB image ``[HEIGHT, WIDTH, 3]``.
+    """
+    shape, background = _map(layout)
+    image = background.copy()
+    draw = ImageDraw.Draw(image)
+    if success is not None:
+        _draw_policy(draw, shape, success)
+    walked = [tuple(point) for point in shape.points[: steps + 1].tolist()]
+    if steps > 0:
+        draw.line(walked, fill=RED, width=max(2, round(shape.pitch * 0.24)), joint="curve")
+    _draw_ends(draw, layout, shape, history)
+    agent = _position(layout, shape, state, steps)
+    radius = max(4.0, shape.pitch * 0.3)
+    _dot(draw, agent, radius + max(1.5, radius * 0.3), PAPER)
+    _dot(draw, agent, radius, BLUE)
+    _draw_captions(draw, layout, steps, history)
+    return as_frame(image)
+
+
+def _draw_captions(draw: ImageDraw.ImageDraw, layout: MazeLayout, steps: int, history: EpisodeHistory) -> None:
+    ones = int(layout.correct_actions.sum())
+    aside = f"{layout.length} steps to the star, action 1 is right in {ones}; dots: action 0"
+    draw_header(draw, "Maze", aside, [("steps", str(steps)), *facts(history, "episodes", "last return")])
+    scale = history.best or 1.0
+    label = f"returns of the last episodes (full height: {number(scale)}); crosses: where they ended"
+    draw_returns(draw, history, label, 0.0, scale)
+
+
+def maze_text(
+    layout: MazeLayout, state: int, steps: int, history: EpisodeHistory, success: NDArray[np.float64] | None
+) -> str:
+    """Draw the maze in lines of 64 states.
+
+    A ─ stands where action 1 is right and a ┼ where action 0 is; ━ and ╋ where the agent has walked; x where the last
+    episodes ended; ● is the agent and ★ the goal.
+
+    Args:
+        layout: the maze.
+        state: where the agent is.
+        steps: the episode's return so far.
+        history: the last episodes.
+        success: ``[length]``, the shown policy's probability of the correct action, or None.
+    """
+    is_one = layout.correct_actions == 1
+    glyphs = np.append(np.where(is_one, "─", "┼"), "★")
+    glyphs[:steps] = np.where(is_one[:steps], "━", "╋")
+    glyphs[history.returns[history.returns < layout.length].astype(int)] = "x"
+    glyphs[steps] = "●"
+    pairs = [("steps", str(steps)), *facts(history, "episodes", "last return")]
+    if success is not None:
+        pairs.append(("policy's expected return", f"{np.cumprod(success).sum():.2f}"))
+    where = {layout.wall: " (dead)", layout.goal: " (at the goal)"}.get(
+        state, " (in a dead end)" if state > layout.wall else ""
+    )
+    lines = [f"Maze of {layout.length} steps{where}: " + ", ".join(f"{label} {value}" for label, value in pairs)]
+    for start in range(0, layout.length + 1, _TEXT_COLUMNS):
+        lines.append(f"{start:6d} {''.join(glyphs[start : start + _TEXT_COLUMNS])}")
+    return "\n".join(lines) + "\n"

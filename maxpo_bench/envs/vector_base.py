@@ -1,0 +1,194 @@
+"""What the numeric vector environments share: seeds, all three autoreset modes, masked reset, refusals."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.error import ResetNeeded
+from gymnasium.spaces import Discrete
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from maxpo_bench.envs.base import RENDER_MODES, START_STATE, TabularTask
+from maxpo_bench.envs.checks import (
+    check_actions,
+    check_integer,
+    check_options,
+    check_render_mode,
+    check_reset_mask,
+    parse_autoreset_mode,
+)
+from maxpo_bench.envs.episodes import EpisodeLog
+from maxpo_bench.envs.streams import check_seed, episode_seeds, stream_keys
+
+
+class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
+    """A batch of one environment in NumPy. Subclasses call `_set_up` and define `_transition`."""
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium's declaration)
+        "render_modes": RENDER_MODES,
+        "render_fps": 10,
+        "autoreset_mode": AutoresetMode.DISABLED,
+    }
+
+    def _set_up(self, num_envs: int, autoreset_mode: AutoresetMode | str, render_mode: str | None) -> None:
+        self.num_envs = check_integer("num_envs", num_envs, 1)
+        self.autoreset_mode = parse_autoreset_mode(autoreset_mode)
+        self.metadata = {**type(self).metadata, "autoreset_mode": self.autoreset_mode}
+        self.render_mode = check_render_mode(render_mode, RENDER_MODES)
+        self.single_observation_space = Discrete(self.num_states)
+        self.single_action_space = Discrete(self.num_actions)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._log = None if render_mode is None else EpisodeLog(self.num_envs)
+        self._keys = np.zeros(self.num_envs, dtype=np.uint64)
+        self._has_key = np.zeros(self.num_envs, dtype=bool)
+        self._counters = np.zeros(self.num_envs, dtype=np.uint64)
+        self._states = np.full(self.num_envs, START_STATE, dtype=np.int64)
+        self._returns = np.zeros(self.num_envs)
+        self._is_over = np.ones(self.num_envs, dtype=bool)
+        self._was_reset = np.zeros(self.num_envs, dtype=bool)
+
+    @abstractmethod
+    def _transition(
+        self, states: NDArray[np.int64], actions: NDArray[np.int64], live: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Return new arrays ``[num_envs]``: next states, rewards, terminated; only ``live`` entries count."""
+
+    def reset(
+        self, *, seed: Any = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[np.int64], dict[str, Any]]:
+        """Start episodes in all environments, or in those of a mask.
+
+        Args:
+            seed: None goes on with each environment's stream; a list has one seed, or None, per environment, which
+                then does exactly what a scalar environment with that seed does; an integer stands for the list
+                ``episode_seeds(seed, num_envs)``, derived by hashing. It never changes the instance.
+            options: ``{"reset_mask": Boolean array [num_envs]}`` resets only the environments where it is True.
+
+        Returns:
+            The current states ``[num_envs]`` of all environments and an empty dictionary.
+
+        Raises:
+            UnknownNameError: an unknown option.
+            TypeError: a seed or the mask has the wrong type.
+            ValueError: a seed is not in [0, 2**63), the list has the wrong length or the mask the wrong shape.
+        """
+        check_options(options, ("reset_mask",), self.name)
+        mask = np.ones(self.num_envs, dtype=bool)
+        if options is not None and "reset_mask" in options:
+            mask = check_reset_mask(options["reset_mask"], self.num_envs)
+        self._seed(seed, mask)
+        self._begin(mask)
+        self._was_reset |= mask
+        return self._states.copy(), {}
+
+    def _seed(self, seed: Any, mask: NDArray[np.bool_]) -> None:
+        if isinstance(seed, list | tuple | np.ndarray):
+            chosen, seeds = _seed_list(seed, self.num_envs)
+        elif seed is not None:
+            super().reset(seed=check_seed(seed))
+            chosen, seeds = np.ones(self.num_envs, dtype=bool), episode_seeds(seed, self.num_envs)
+        else:
+            chosen, seeds = np.zeros(self.num_envs, dtype=bool), np.zeros(self.num_envs, dtype=np.int64)
+        fresh = mask & ~chosen & ~self._has_key
+        if fresh.any():
+            seeds[fresh] = self.np_random.integers(2**63, size=int(fresh.sum()))
+        new = (mask & chosen) | fresh
+        self._keys[new] = stream_keys(seeds[new])
+        self._counters[new] = 0
+        self._has_key |= new
+
+    def _begin(self, which: NDArray[np.bool_]) -> None:
+        self._states[which] = START_STATE
+        self._returns[which] = 0.0
+        self._is_over[which] = False
+
+    def step(
+        self, actions: Any
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Take one action in each environment.
+
+        What happens to finished ones is the autoreset mode's: DISABLED raises until they are reset; NEXT_STEP starts
+        their next episode with this call, ignoring the action, with reward 0; SAME_STEP has started it already and
+        gave the last state in ``info["final_obs"]`` where ``info["_final_obs"]`` is True.
+
+        Args:
+            actions: integers ``[num_envs]`` in [0, num_actions).
+
+        Returns:
+            States, rewards, terminated, truncated (always False), each a new array ``[num_envs]``, and the info.
+
+        Raises:
+            ResetNeeded: an environment's episode is over (mode DISABLED), or none has begun.
+            TypeError: the actions are no integers.
+            ValueError: the actions have the wrong shape or are out of range.
+        """
+        restart = self._require_episodes()
+        actions = check_actions(actions, self.num_actions, ~restart)
+        self._states, rewards, terminated = self._transition(self._states, actions, ~restart)
+        rewards[restart], terminated[restart] = 0.0, False
+        self._is_over = terminated.copy()
+        self._returns += rewards
+        if self._log is not None:
+            self._log.record(terminated, self._ends(self._states, actions), self._returns)
+        self._begin(restart)
+        info: dict[str, Any] = {}
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and terminated.any():
+            info = self._final_info(terminated)
+            self._begin(terminated)
+        return self._states.copy(), rewards, terminated, np.zeros(self.num_envs, dtype=bool), info
+
+    def _require_episodes(self) -> NDArray[np.bool_]:
+        """Return which environments restart in this step, or raise if one may not be stepped."""
+        if not self._was_reset.all():
+            raise ResetNeeded(f"{self.name}: no episode has begun {_where(~self._was_reset)}: call reset() first")
+        if self.autoreset_mode is AutoresetMode.DISABLED and self._is_over.any():
+            raise ResetNeeded(
+                f"{self.name}: the episode is over {_where(self._is_over)}: call "
+                f'reset(options={{"reset_mask": terminated}}) before the next step(), or make the environment with '
+                f'autoreset_mode="NextStep" or "SameStep"'
+            )
+        return self._is_over.copy()
+
+    def _final_info(self, finished: NDArray[np.bool_]) -> dict[str, Any]:
+        final = np.full(self.num_envs, None, dtype=object)
+        final[finished] = self._states[finished]
+        return {"final_obs": final, "_final_obs": finished.copy(), "final_info": {}, "_final_info": finished.copy()}
+
+    def _ends(self, states: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Where an episode that is over now has ended, ``[num_envs]``, for the renderings."""
+        del actions
+        return states
+
+    def render(self) -> Any:
+        """Draw every environment: a tuple of ``num_envs`` texts or images, as Gymnasium's vector environments give."""
+        log = self._log
+        if self.render_mode is None or log is None:
+            gym.logger.warn(f'{self.name} was made without a render_mode: pass render_mode="rgb_array" or "ansi"')
+            return None
+        mode = self.render_mode
+        pasts = zip(self._states.tolist(), self._returns.tolist(), map(log.history, range(self.num_envs)), strict=True)
+        return tuple(self._draw(mode, *past) for past in pasts)
+
+
+def _seed_list(seed: Any, num_envs: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+    """Return which environments get a seed and the seeds ``[num_envs]``, 0 where there is none."""
+    if len(seed) != num_envs:
+        raise ValueError(f"reset(seed=[...]) must have one seed per environment, {num_envs}, got {len(seed)}")
+    given = np.empty(num_envs, dtype=object)
+    given[:] = list(seed)
+    chosen = np.not_equal(given, np.array(None, dtype=object)).astype(bool)
+    seeds = np.zeros(num_envs, dtype=np.int64)
+    seeds[chosen] = [check_seed(one) for one in given[chosen]]
+    return chosen, seeds
+
+
+def _where(which: NDArray[np.bool_]) -> str:
+    indices = np.flatnonzero(which)
+    shown = ", ".join(map(str, indices[:5]))
+    return f"in environment{'s' if indices.size > 1 else ''} {shown}{', ...' if indices.size > 5 else ''}"
