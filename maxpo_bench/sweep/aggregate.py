@@ -1,0 +1,76 @@
+"""Records to tables: learning curves in long form, one row per run, and means with standard errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Record = Mapping[str, Any]
+_IDENTITY = ("id", "env", "agent", "seed")
+
+
+def to_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """Return the learning curves of runs in long form, for plots.
+
+    Args:
+        records: of one store, `maxpo_bench.sweep.store.RunStore.load_all`.
+
+    Returns:
+        One row per run and window, with the columns id, env, agent, seed, one column ``env.NAME`` or ``agent.NAME``
+        per argument, and one per curve: iteration, timesteps, return_mean and so on. NaN where a run has no such
+        argument or curve.
+    """
+    import pandas as pd
+
+    frames: list[pd.DataFrame] = []
+    for record in records:
+        curves = pd.DataFrame(record["curves"])
+        identity = pd.DataFrame([_identity(record)] * len(curves), index=curves.index)
+        frames.append(pd.concat([identity, curves], axis=1))
+    return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=list(_IDENTITY))
+
+
+def final_frame(records: Iterable[Record]) -> pd.DataFrame:
+    """Return one row per run: its identity as in `to_frame`, its summary, and the seconds it took (``wall_s``)."""
+    import pandas as pd
+
+    rows = [{**_identity(record), **record["summary"], "wall_s": record["wall_s"]} for record in records]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(_IDENTITY))
+
+
+def summary_table(records: Iterable[Record], metrics: Iterable[str] | None = None) -> pd.DataFrame:
+    """Return the mean over seeds of every summary metric, with its standard error.
+
+    Args:
+        records: of one store.
+        metrics: names in the records' summaries; None: all of them.
+
+    Returns:
+        One row per environment, agent and their arguments, sorted by these,
+        with the columns ``runs``, ``METRIC`` and ``METRIC_se`` (NaN for a single seed).
+    """
+    rows = list(records)
+    frame = final_frame(rows)
+    if frame.empty:
+        return frame
+    names = list(metrics) if metrics is not None else sorted({name for row in rows for name in row["summary"]})
+    keys = ["env", "agent", *sorted(c for c in frame.columns if str(c).startswith(("env.", "agent.")))]
+    frame[keys] = frame[keys].map(lambda value: str(value) if isinstance(value, list | dict) else value)
+    groups = frame.groupby(keys, dropna=False, sort=True)
+    table = groups.size().to_frame("runs")
+    for name in names:
+        values = groups[name]
+        table[name] = values.mean()
+        table[f"{name}_se"] = values.std(ddof=1) / values.count() ** 0.5
+    return table.reset_index()
+
+
+def _identity(record: Record) -> dict[str, Any]:
+    spec = record["spec"]
+    identity = {"id": record["id"], "env": spec["env"], "agent": spec["agent"], "seed": spec["seed"]}
+    identity.update({f"env.{name}": value for name, value in spec["env_kwargs"].items()})
+    identity.update({f"agent.{name}": value for name, value in spec["agent_kwargs"].items()})
+    return identity
