@@ -1,0 +1,203 @@
+"""The table of built-in estimators: what is declared of each, in one place."""
+
+from __future__ import annotations
+
+from maxpo_bench.estimators.checks import k_samples, k_samples_and_another, k_samples_at_least_two, one, two
+from maxpo_bench.estimators.grpo import dr_grpo, grpo, reinforce_l1o
+from maxpo_bench.estimators.max_at_k import ei, ei_l1o, ei_l2o, ei_mean_centered
+from maxpo_bench.estimators.passk import passk_analytic, passk_analytic_std, passk_top1
+from maxpo_bench.estimators.peers import all_subsets, all_subsets_centered, bon_mean, pkpo_sloo, pkpo_sloo_minus_one
+from maxpo_bench.estimators.spec import EstimatorSpec, register_spec
+
+UP_TO_N = "1 <= K <= n"
+BELOW_N = "1 <= K <= n-1"
+ANY_K = "any K >= 1, not used by the formula"
+PAPER = "arXiv 2606.06080"
+PKPO = "Walder and Karkhanis, PKPO, arXiv 2505.15201"
+CHEN = "Chen et al., arXiv 2508.10751"
+BAGIROV = "Bagirov et al., arXiv 2510.23393"
+
+BUILT_IN = (
+    EstimatorSpec(
+        name="reinforce_l1o",
+        function=reinforce_l1o,
+        summary="reward minus the mean of the others",
+        relation="A at K = 1",
+        paper="Kool et al. 2019, Buy 4 REINFORCE samples",
+        equation="Sec. 3.1 of arXiv 2606.06080",
+        unbiased_at="K=1",
+        centered=True,
+        smallest_group=two,
+        k_range=ANY_K,
+        uses_k=False,
+    ),
+    EstimatorSpec(
+        name="ei",
+        function=ei,
+        aliases=("pkpo",),
+        summary="expected improvement over K-1 comparators",
+        relation="uncentered: A + B",
+        paper=f"{PAPER}; {PKPO} (sloo_minus_one times n/K)",
+        equation="Eq. 5, 55",
+        unbiased_at="every K",
+        smallest_group=k_samples,
+        k_range=UP_TO_N,
+    ),
+    EstimatorSpec(
+        name="ei_l1o",
+        function=ei_l1o,
+        summary="EI minus the mean EI of the others",
+        relation="centered, not proportional to A for K >= 2",
+        paper=PAPER,
+        equation="Sec. 3.1",
+        unbiased_at="K=1",
+        centered=True,
+        smallest_group=k_samples_at_least_two,
+        k_range=UP_TO_N,
+    ),
+    EstimatorSpec(
+        name="ei_l2o",
+        function=ei_l2o,
+        aliases=("maxpo",),
+        summary="EI minus its leave-two-out baseline (MaxPO)",
+        relation="canonical: A",
+        paper=PAPER,
+        equation="Eq. 6, 8, 56, 61; Proposition 4.1",
+        unbiased_at="every K",
+        centered=True,
+        smallest_group=k_samples_and_another,
+        k_range=BELOW_N,
+    ),
+    EstimatorSpec(
+        name="pkpo_sloo",
+        function=pkpo_sloo,
+        summary="PKPO's sloo: (K/n) R - K/(n-1) V",
+        relation="uncentered: (K/n) A - K/(n(n-1)) V",
+        paper=PKPO,
+        equation="their Eq. 29; Eq. 81-86 of arXiv 2606.06080",
+        scale="1",
+        unbiased_at="every K",
+        smallest_group=k_samples_and_another,
+        k_range=BELOW_N,
+    ),
+    EstimatorSpec(
+        name="pkpo_sloo_minus_one",
+        function=pkpo_sloo_minus_one,
+        summary="PKPO's sloo_minus_one: (K/n) EI",
+        relation="uncentered: (K/n) (A + B)",
+        paper=PKPO,
+        equation="their Eq. 33; Eq. 77-80 of arXiv 2606.06080",
+        scale="1",
+        unbiased_at="every K",
+        smallest_group=k_samples,
+        k_range=UP_TO_N,
+    ),
+    EstimatorSpec(
+        name="passk_analytic",
+        function=passk_analytic,
+        summary="R minus the group's max@K estimate, no deviation; published for binary rewards",
+        relation="proportional: ((n-K)/n) A",
+        paper=CHEN,
+        equation="their Eq. 14, 15 without deviation; Eq. 88-96 of arXiv 2606.06080",
+        centered=True,
+        smallest_group=k_samples,
+        k_range=UP_TO_N,
+    ),
+    EstimatorSpec(
+        name="passk_analytic_std",
+        function=passk_analytic_std,
+        summary="passk_analytic over the deviation of pass@K; binary rewards",
+        relation="normalised: ((n-K)/n) A / sqrt(rho (1-rho))",
+        paper=CHEN,
+        equation="their Eq. 14, 15; Eq. 97 of arXiv 2606.06080",
+        centered=True,
+        domain="binary",
+        smallest_group=k_samples_and_another,
+        k_range=BELOW_N,
+    ),
+    EstimatorSpec(
+        name="all_subsets",
+        function=all_subsets,
+        summary="all-subsets reward: (K/n) R",
+        relation="uncentered: (K/n) (A + V)",
+        paper=BAGIROV,
+        equation="their Eq. 9; Eq. 98, 99 of arXiv 2606.06080",
+        scale="1",
+        unbiased_at="every K",
+        smallest_group=k_samples,
+        k_range=UP_TO_N,
+    ),
+    EstimatorSpec(
+        name="all_subsets_centered",
+        function=all_subsets_centered,
+        summary="all-subsets reward minus its mean",
+        relation="proportional: K(n-K)/n^2 A",
+        paper=BAGIROV,
+        equation="Eq. 100-102 of arXiv 2606.06080",
+        scale="1",
+        centered=True,
+        smallest_group=k_samples,
+        k_range=UP_TO_N,
+    ),
+    EstimatorSpec(
+        name="bon_mean",
+        function=bon_mean,
+        summary="z-score of the all-subsets reward (BoN mean)",
+        relation="normalised: z-score of A",
+        paper=f"{BAGIROV}, appendix",
+        equation="Eq. 103 of arXiv 2606.06080",
+        centered=True,
+        smallest_group=k_samples_and_another,
+        k_range=BELOW_N,
+    ),
+    EstimatorSpec(
+        name="ei_mean_centered",
+        function=ei_mean_centered,
+        summary="EI minus the group's mean EI",
+        relation="centered, not proportional to A for K >= 2: (n-1)/n of ei_l1o",
+        paper=PAPER,
+        equation="Eq. 104, 105",
+        centered=True,
+        smallest_group=k_samples,
+        k_range=UP_TO_N,
+    ),
+    EstimatorSpec(
+        name="grpo",
+        function=grpo,
+        summary="z-score of the reward, (r - mean) / (std + eps)",
+        relation="normalised A at K = 1",
+        paper="Shao et al., DeepSeekMath, arXiv 2402.03300",
+        equation="their Sec. 4.1.2",
+        centered=True,
+        smallest_group=two,
+        k_range=ANY_K,
+        uses_k=False,
+    ),
+    EstimatorSpec(
+        name="dr_grpo",
+        function=dr_grpo,
+        summary="reward minus the group's mean",
+        relation="(n-1)/n of A at K = 1",
+        paper="Liu et al., Dr. GRPO, arXiv 2503.20783",
+        equation="their Sec. 3.2",
+        centered=True,
+        smallest_group=one,
+        k_range=ANY_K,
+        uses_k=False,
+    ),
+    EstimatorSpec(
+        name="passk_top1",
+        function=passk_top1,
+        summary="maximum minus second maximum, on the best sample only",
+        relation="EI at K = n, uncentered",
+        paper="Tang et al., arXiv 2503.19595",
+        equation="leave-one-out max@K at K = n; Eq. 5 of arXiv 2606.06080 at K = n",
+        unbiased_at="K=n",
+        smallest_group=two,
+        k_range="K = n; another K is not used by the formula, which is that of max@n",
+        uses_k=False,
+    ),
+)
+
+for _spec in BUILT_IN:
+    register_spec(_spec)

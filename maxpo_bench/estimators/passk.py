@@ -1,0 +1,61 @@
+"""Estimators published for pass@K: the analytical one of Chen et al., with and without deviation, and top-1."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from maxpo_bench.estimators.checks import (
+    check_binary,
+    check_group_size,
+    check_k,
+    check_rewards,
+    k_samples,
+    k_samples_and_another,
+    two,
+)
+from maxpo_bench.estimators.gaps import sort_groups, survival_weights
+from maxpo_bench.estimators.pieces import containing_excess_by_rank
+
+
+def passk_analytic(rewards: Tensor, k: int) -> Tensor:
+    groups, k = sort_groups(rewards, k, "passk_analytic", k_samples)
+    return groups.restore(containing_excess_by_rank(groups, k))
+
+
+def passk_analytic_std(rewards: Tensor, k: int) -> Tensor:
+    name, k, dtype = "passk_analytic_std", check_k(k), check_rewards(rewards)
+    n = rewards.shape[-1]
+    check_group_size(name, n, k, k_samples_and_another(k))
+    rewards = rewards.detach()
+    check_binary(name, rewards)
+    zeros = (rewards == 0).sum(-1, keepdim=True)
+    of_one, of_zero = normalised_values(n, k, rewards.device)
+    return torch.where(rewards == 1, of_one[zeros], of_zero[zeros]).to(dtype)
+
+
+def passk_top1(rewards: Tensor, k: int | None = None) -> Tensor:
+    groups, _ = sort_groups(rewards, 1 if k is None else k, "passk_top1", two)
+    by_rank = torch.zeros_like(groups.values)
+    by_rank[..., -1] = groups.values[..., -1] - groups.values[..., -2]
+    return groups.restore(by_rank)
+
+
+@lru_cache(maxsize=512)
+def normalised_values(n: int, k: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the normalised advantage of a one and of a zero, each `[n+1]` by the number of zeros z.
+
+    With u = C(z, K) / C(n, K) = 1 - rho they are sqrt(u / (1-u)) and -(n-z)/z times that; 0 where rho is 0 or 1.
+    The square root of u is a running product of its own, so that small u does not underflow first.
+    """
+    with torch.inference_mode(False), torch.no_grad():
+        z = torch.arange(n, 0, -1, dtype=torch.float64, device="cpu")
+        root = torch.sqrt((z - k).clamp_(min=0) / z).cumprod(0).flip(0)
+        of_one = torch.zeros(n + 1, dtype=torch.float64)
+        of_one[1:n] = root[1:] / torch.sqrt(survival_weights(n, k, torch.device("cpu")))
+        of_zero = torch.zeros_like(of_one)
+        z = z.flip(0)
+        of_zero[1:] = -(n - z) / z * of_one[1:]
+        return of_one.to(device), (of_zero + 0.0).to(device)
