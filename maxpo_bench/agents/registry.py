@@ -1,0 +1,125 @@
+"""Every agent by name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from stable_baselines3 import A2C, PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
+
+from maxpo_bench.agents.peers import A2CPeer, PPOPeer
+from maxpo_bench.agents.policy_gradient import GroupPolicyGradient
+from maxpo_bench.agents.presets import EI, EIL1O, EIL2O, OPTIONS, REINFORCE, EntropyREINFORCE
+from maxpo_bench.agents.vector_envs import EnvSource, check_env_options
+from maxpo_bench.estimators import ESTIMATORS, EstimatorSpec
+from maxpo_bench.registry import Registry, UnknownNameError, suggest
+
+
+@dataclass(frozen=True)
+class AgentSpec:
+    """One agent.
+
+    Attributes:
+        name: canonical name.
+        summary: one line.
+        factory: called as `factory(env, **options)`.
+        options: names of the options that it takes beside the environment.
+        aliases: other names.
+        is_peer: whether it is an algorithm of Stable-Baselines3, which has no max@K objective.
+    """
+
+    name: str
+    summary: str
+    factory: Callable[..., BaseAlgorithm] = field(repr=False)
+    options: tuple[str, ...] = field(repr=False)
+    aliases: tuple[str, ...] = ()
+    is_peer: bool = False
+
+
+AGENTS: Registry[AgentSpec] = Registry("agent")
+
+
+def find_agent(name: str) -> AgentSpec:
+    """Return the agent of a name or alias; the name of an estimator registered later is an agent, too.
+
+    Raises:
+        UnknownNameError: with the nearest known names.
+    """
+    if name in AGENTS:
+        return AGENTS.get(name)
+    if name in ESTIMATORS:
+        return _from_estimator(ESTIMATORS.get(name))
+    known = [*AGENTS, *(alias for agent in AGENTS for alias in AGENTS.aliases(agent)), *ESTIMATORS]
+    raise UnknownNameError(f"unknown agent {name!r}.{suggest(name, known)}")
+
+
+def list_agents() -> list[AgentSpec]:
+    """Return all agents: the paper's, every other estimator's, the peers."""
+    later = [_from_estimator(ESTIMATORS.get(name)) for name in ESTIMATORS if name not in AGENTS]
+    specs = [AGENTS.get(name) for name in AGENTS]
+    return [spec for spec in specs if not spec.is_peer] + later + [spec for spec in specs if spec.is_peer]
+
+
+def make_agent(name: str, env: EnvSource, **options: Any) -> BaseAlgorithm:
+    """Make an agent.
+
+    Args:
+        name: see `list_agents`; aliases work.
+        env: environment id, environment, function that makes one, or vector environment.
+        options: those that the agent takes go to it, the rest to the environment id.
+
+    Returns:
+        The agent, ready to `learn`.
+
+    Raises:
+        UnknownNameError: no such agent.
+        ValueError: an option that neither takes.
+    """
+    spec = find_agent(name)
+    for_agent = {key: value for key, value in options.items() if key in spec.options}
+    for_env = {key: value for key, value in options.items() if key not in spec.options}
+    if for_env and not isinstance(env, str):
+        first = next(iter(for_env))
+        raise ValueError(f"the agent {spec.name!r} has no option {first!r}.{suggest(first, spec.options)}")
+    if for_env:
+        assert isinstance(env, str)
+        check_env_options(env, for_env, also=spec.options)
+        for_agent["env_kwargs"] = {**(for_agent.get("env_kwargs") or {}), **for_env}
+    return spec.factory(env, **for_agent)
+
+
+def _register(
+    name: str, summary: str, factory: Callable[..., BaseAlgorithm], aliases: tuple[str, ...] = (), **fields: Any
+) -> None:
+    options = fields.pop("options", tuple(option for option in OPTIONS if option != "estimator"))
+    AGENTS.register(name, AgentSpec(name, summary, factory, options, aliases, **fields), aliases=aliases)
+
+
+def _from_estimator(spec: EstimatorSpec) -> AgentSpec:
+    options = tuple(option for option in OPTIONS if option != "estimator")
+    summary = f"policy gradient with the advantage {spec.name}: {spec.summary}"
+    factory = partial(GroupPolicyGradient, estimator=spec.name)
+    aliases = tuple(alias for alias in spec.aliases if alias not in AGENTS)
+    return AgentSpec(spec.name, summary, factory, options, aliases)
+
+
+def _peer_options(peer: type[BaseAlgorithm], original: type[BaseAlgorithm]) -> tuple[str, ...]:
+    names = [*inspect.signature(peer).parameters, *inspect.signature(original).parameters]
+    return tuple(name for name in dict.fromkeys(names) if name not in ("env", "options") and not name.startswith("_"))
+
+
+_register("reinforce", "REINFORCE with leave-one-out baseline: mean return", REINFORCE, ("reinforce_l1o",))
+_register("reinforce_entropy", "REINFORCE with an entropy bonus of 0.01", EntropyREINFORCE, ("entropy",))
+_register("ei", "expected improvement, no baseline (PKPO): max@K", EI, ("pkpo",))
+_register("ei_l1o", "expected improvement with leave-one-out baseline: biased for max@K", EIL1O)
+_register("ei_l2o", "expected improvement with leave-two-out baseline (MaxPO): max@K", EIL2O, ("maxpo",))
+for _name in ESTIMATORS:
+    if _name not in AGENTS:
+        _spec = _from_estimator(ESTIMATORS.get(_name))
+        AGENTS.register(_name, _spec, aliases=_spec.aliases)
+_register("ppo", "Stable-Baselines3's PPO", PPOPeer, options=_peer_options(PPOPeer, PPO), is_peer=True)
+_register("a2c", "Stable-Baselines3's A2C", A2CPeer, options=_peer_options(A2CPeer, A2C), is_peer=True)
