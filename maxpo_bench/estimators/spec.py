@@ -14,13 +14,14 @@ from maxpo_bench.estimators.checks import (
     check_k,
     check_rewards,
     k_samples_and_another,
+    one,
 )
 from maxpo_bench.registry import Registry, UnknownNameError
 
 AdvantageFunction = Callable[..., Tensor]
 Scale = Literal["K/n", "1"]
 Domain = Literal["real", "binary"]
-UnbiasedFor = Literal["every K", "K = 1", "K = n", "no K"]
+UnbiasedAt = Literal["every K", "K=1", "K=n", "no K"]
 
 SCALES: tuple[Scale, ...] = ("K/n", "1")
 DOMAINS: tuple[Domain, ...] = ("real", "binary")
@@ -36,11 +37,13 @@ class EstimatorSpec:
         function: ``function(rewards, k, **params)``, rewards `[..., n]` to advantages `[..., n]`.
         scale: factor in front of sum_i A_i s_i under which the expectation is the gradient of J_K if the estimator is
             unbiased: "K/n", or "1" for a plain sum. s_i is the score of sample i.
-        unbiased_for: for which objective sizes that expectation is the gradient of J_K, exactly.
+        unbiased_at: for which objective sizes that expectation is the gradient of J_K, exactly.
         centered: is sum_i A_i = 0 for every group?
         domain: rewards it is defined for, "real" or "binary" (0 and 1).
         relation: to the canonical advantage A = R - V (Eq 8).
-        min_group_size: smallest group size as a function of K.
+        smallest_group: smallest group size as a function of K.
+        k_range: range of K in words.
+        uses_k: does the formula depend on K?
         paper: where it was published.
         equation: where in that paper.
         summary: one line.
@@ -49,24 +52,39 @@ class EstimatorSpec:
 
     name: str
     function: AdvantageFunction
-    scale: Scale
-    unbiased_for: UnbiasedFor
-    centered: bool
-    domain: Domain
-    relation: str
-    min_group_size: SmallestGroup
-    paper: str
-    equation: str
-    summary: str
+    summary: str = ""
+    relation: str = ""
+    paper: str = ""
+    equation: str = ""
+    scale: Scale = "K/n"
+    unbiased_at: UnbiasedAt = "no K"
+    centered: bool = False
+    domain: Domain = "real"
+    smallest_group: SmallestGroup = k_samples_and_another
+    k_range: str = ""
+    uses_k: bool = True
     aliases: tuple[str, ...] = ()
+
+    def min_group_size(self, k: int) -> int:
+        """Return the smallest group size at objective size ``k``."""
+        return self.smallest_group(k)
 
     @property
     def unbiased(self) -> bool:
         """Is it unbiased for the gradient of J_K at every K of its range?"""
-        return self.unbiased_for == "every K"
+        return self.unbiased_at == "every K"
 
 
 ESTIMATORS: Registry[EstimatorSpec] = Registry("estimator")
+
+
+def register_spec(spec: EstimatorSpec) -> EstimatorSpec:
+    """Register what is declared of an estimator under its name and aliases.
+
+    Raises:
+        ValueError: a name is taken.
+    """
+    return ESTIMATORS.register(spec.name, spec, aliases=spec.aliases)
 
 
 @dataclass(frozen=True)
@@ -115,7 +133,7 @@ class Estimator:
     @property
     def unbiased(self) -> bool:
         """Is it declared unbiased for the gradient of J_K at this K, for every group size?"""
-        return self.spec.unbiased or (self.spec.unbiased_for == "K = 1" and self.k == 1)
+        return self.spec.unbiased or (self.spec.unbiased_at == "K=1" and self.k == 1)
 
     @property
     def centered(self) -> bool:
@@ -182,7 +200,7 @@ def register_estimator(
     name: str,
     *,
     scale: Scale = "K/n",
-    unbiased: bool | UnbiasedFor = False,
+    unbiased: bool | UnbiasedAt = False,
     centered: bool = False,
     domain: Domain = "real",
     relation: str = "",
@@ -212,7 +230,7 @@ def register_estimator(
     """
     _check_choice("scale", scale, SCALES)
     _check_choice("domain", domain, DOMAINS)
-    unbiased_for: UnbiasedFor = ("every K" if unbiased else "no K") if isinstance(unbiased, bool) else unbiased
+    unbiased_at: UnbiasedAt = ("every K" if unbiased else "no K") if isinstance(unbiased, bool) else unbiased
 
     def register(function: AdvantageFunction) -> AdvantageFunction:
         first_line = (function.__doc__ or "").strip().split("\n")[0]
@@ -220,17 +238,17 @@ def register_estimator(
             name=name,
             function=function,
             scale=scale,
-            unbiased_for=unbiased_for,
+            unbiased_at=unbiased_at,
             centered=centered,
             domain=domain,
             relation=relation,
-            min_group_size=min_group_size,
+            smallest_group=min_group_size,
             paper=paper,
             equation=equation,
             summary=summary or first_line,
             aliases=tuple(aliases),
         )
-        ESTIMATORS.register(name, spec, aliases=aliases)
+        register_spec(spec)
         return function
 
     return register
@@ -269,11 +287,11 @@ def as_estimator(
         name=name or getattr(function, "__name__", type(function).__name__),
         function=function,
         scale=scale,
-        unbiased_for="no K",
+        unbiased_at="no K",
         centered=False,
         domain=domain,
         relation="",
-        min_group_size=lambda k: 1,
+        smallest_group=one,
         paper="",
         equation="",
         summary="",
