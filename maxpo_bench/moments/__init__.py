@@ -1,0 +1,49 @@
+"""Bias and variance of an estimator's policy gradient, exact or sampled, and the certificate.
+
+``certify`` decides by exact expectations on hidden bandits whether an estimator is unbiased; ``enumerate_moments``
+gives the exact moments on a small bandit of your own, ``monte_carlo_moments`` sampled ones on a large one.
+"""
+
+from __future__ import annotations
+
+from maxpo_bench.moments.bias_curve import BiasCurve, bias_curve
+from maxpo_bench.moments.blackbox import CertificateError
+from maxpo_bench.moments.certificate import Certificate, certify
+from maxpo_bench.moments.enumeration import (
+    ExactMoments,
+    enumerate_instances,
+    enumerate_moments,
+    is_permutation_equivariant,
+)
+from maxpo_bench.moments.gradient import GradientMoments, b95, eta
+from maxpo_bench.moments.instances import BanditInstance
+from maxpo_bench.moments.judge import InstanceResult
+from maxpo_bench.moments.monte_carlo import (
+    MonteCarloMoments,
+    monte_carlo_moments,
+    paired_log_ratio,
+    paired_moments,
+    required_groups,
+)
+
+__all__ = [
+    "BanditInstance",
+    "BiasCurve",
+    "Certificate",
+    "CertificateError",
+    "ExactMoments",
+    "GradientMoments",
+    "InstanceResult",
+    "MonteCarloMoments",
+    "b95",
+    "bias_curve",
+    "certify",
+    "enumerate_instances",
+    "enumerate_moments",
+    "eta",
+    "is_permutation_equivariant",
+    "monte_carlo_moments",
+    "paired_log_ratio",
+    "paired_moments",
+    "required_groups",
+]

@@ -1,0 +1,90 @@
+"""The random bandits of a certificate: hidden from the estimator, since they follow from a seed it never sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from maxpo_bench.moments.gradient import FloatArray
+from maxpo_bench.moments.instances import BanditInstance
+from maxpo_bench.moments.multisets import count_multisets
+
+MAX_MULTISETS = 10_000
+"""Most action multisets of one hidden bandit: groups without ties (arms >= n) are covered up to n = 8."""
+
+MIN_ARMS = 3
+
+RewardMaker = Callable[[int, np.random.Generator], FloatArray]
+
+
+def hidden_instances(n: int, domain: str, rng: np.random.Generator) -> list[BanditInstance]:
+    """Draw the bandits on which an estimator is certified with groups of n.
+
+    Rewards of ordinary bandits are normal, negative, tied among arms, heavy-tailed, or small whole numbers; the first
+    two have at least n arms with different rewards (as far as the number of multisets allows), so that groups without
+    ties occur. Contextual ones have 0/1 rewards.
+
+    Args:
+        n: group size.
+        domain: ``"real"``: five ordinary bandits and two contextual ones; ``"binary"``: four contextual ones.
+        rng: generator of rewards and logits.
+    """
+    if domain == "binary":
+        return [_contextual(arms, questions, n, rng) for arms, questions in ((3, 3), (4, 3), (5, 3), (4, 4))]
+    kinds = (("normal", n), ("negative", n), ("tied", 5), ("heavy-tailed", 3), ("whole", 4))
+    ordinary = [_ordinary(kind, arms, n, rng) for kind, arms in kinds]
+    return ordinary + [_contextual(arms, questions, n, rng) for arms, questions in ((4, 3), (5, 3))]
+
+
+def covers_tie_free_groups(n: int) -> bool:
+    """Tell whether hidden bandits for groups of n have enough arms for a group without ties."""
+    return _affordable_arms(n, n) >= n
+
+
+def _ordinary(kind: str, arms: int, n: int, rng: np.random.Generator) -> BanditInstance:
+    arms = _affordable_arms(arms, n)
+    return BanditInstance.of(_REWARD_MAKERS[kind](arms, rng), rng.normal(size=arms), kind)
+
+
+def _contextual(arms: int, questions: int, n: int, rng: np.random.Generator) -> BanditInstance:
+    """Draw several binary questions that share logits.
+
+    On a single binary bandit every estimator points along grad J_K, since there is only one direction; several
+    questions with different success rates make the weight that each of them gets visible.
+    """
+    arms = _affordable_arms(arms, n)
+    return BanditInstance.of(_binary_questions(questions, arms, rng), rng.normal(size=arms), "binary contextual")
+
+
+def _affordable_arms(wanted: int, n: int) -> int:
+    arms = max(wanted, MIN_ARMS)
+    while arms > MIN_ARMS and count_multisets(arms, n) > MAX_MULTISETS:
+        arms -= 1
+    return arms
+
+
+def _binary_questions(questions: int, arms: int, rng: np.random.Generator) -> FloatArray:
+    """Draw 0/1 rewards [Q, A]: every question has a right and a wrong arm, and no two have the same right ones."""
+    while True:
+        rewards = (rng.random((questions, arms)) < rng.uniform(0.2, 0.8, (questions, 1))).astype(np.float64)
+        right = rewards.sum(axis=1)
+        if ((right > 0) & (right < arms)).all() and len(np.unique(rewards, axis=0)) == questions:
+            return rewards
+
+
+def _with_a_tie(rewards: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Give one arm the reward of another; three or more different ones keep at least two."""
+    first, second = rng.choice(rewards.size, size=2, replace=False)
+    tied = rewards.copy()
+    tied[first] = tied[second]
+    return tied
+
+
+_REWARD_MAKERS: dict[str, RewardMaker] = {
+    "normal": lambda arms, rng: rng.normal(size=arms),
+    "negative": lambda arms, rng: rng.normal(size=arms) - rng.uniform(4.0, 8.0),
+    "tied": lambda arms, rng: _with_a_tie(rng.normal(size=arms), rng),
+    "heavy-tailed": lambda arms, rng: np.exp(1.5 * rng.normal(size=arms)),
+    "whole": lambda arms, rng: _with_a_tie(rng.permutation(arms).astype(np.float64) - 1.0, rng),
+}
