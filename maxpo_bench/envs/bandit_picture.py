@@ -17,6 +17,7 @@ from maxpo_bench.envs.canvas import (
     MUTED,
     ORANGE,
     PAPER,
+    PX,
     RED,
     WIDTH,
     Colour,
@@ -32,9 +33,9 @@ from maxpo_bench.envs.canvas import (
 )
 from maxpo_bench.envs.episodes import EpisodeHistory
 
-_LEFT, _RIGHT = MARGIN + 30, WIDTH - MARGIN
-_POLICY_HEIGHT = 104
-_MAX_SLOTS = (_RIGHT - _LEFT) // 2
+_LEFT, _RIGHT = MARGIN + 30 * PX, WIDTH - MARGIN
+_POLICY_HEIGHT = 104 * PX
+_MAX_SLOTS = (_RIGHT - _LEFT) // (2 * PX)
 _TEXT_ARMS, _TEXT_BAR = 10, 32
 
 
@@ -56,7 +57,7 @@ class _Panel:
 
     def bar(self, draw: ImageDraw.ImageDraw, slot: int, value: float, colour: Colour) -> None:
         """Draw a bar from zero to ``value``."""
-        gap = min(self._pitch * 0.22, 4.0) if self._pitch >= 3 else 0.0
+        gap = min(self._pitch * 0.22, 8.0 * PX) if self._pitch >= 3 * PX else 0.0
         left, right = _LEFT + slot * self._pitch + gap / 2, _LEFT + (slot + 1) * self._pitch - gap / 2
         upper, lower = sorted((self.row(value), self.row(0.0)))
         draw.rectangle([left, upper, max(right - 1, left), lower], fill=colour)
@@ -73,7 +74,7 @@ def bandit_frame(
         policy: ``[A]``, the shown policy's probabilities, or None.
 
     Returns:
-        An RGB image ``[HEIGHT, WIDTH, 3]``.
+        An RGB image ``[480, 640, 3]``.
     """
     order = np.argsort(arm_rewards, kind="stable")
     slots = min(arm_rewards.size, _MAX_SLOTS)
@@ -83,19 +84,21 @@ def bandit_frame(
     values[slot_of_rank] = arm_rewards[order]
     observed = np.concatenate([values, history.returns])
     low, high = min(0.0, float(observed.min())), max(0.0, float(observed.max()))
-    bottom = HEIGHT - FOOTER - 10 - (0 if policy is None else _POLICY_HEIGHT)
+    bottom = HEIGHT - FOOTER - 10 * PX - (0 if policy is None else _POLICY_HEIGHT)
     image = blank()
     draw = ImageDraw.Draw(image)
-    panel = _Panel(HEADER + 14, bottom, low, high, slots)
+    panel = _Panel(HEADER + 14 * PX, bottom, low, high, slots)
     _draw_arms(draw, panel, values, slot_of_arm, history)
     _draw_scale(draw, panel, low, high)
     if policy is not None:
         mass = np.bincount(slot_of_arm, weights=policy, minlength=slots).astype(np.float64)
-        _draw_policy(draw, _Panel(bottom + 34, bottom + _POLICY_HEIGHT - 4, 0.0, float(mass.max()), slots), mass)
+        _draw_policy(
+            draw, _Panel(bottom + 34 * PX, bottom + _POLICY_HEIGHT - 4 * PX, 0.0, float(mass.max()), slots), mass
+        )
         label = (
             f"policy: P(best arm) {policy[order[-1]]:.3g}, largest {policy.max():.3g}, mean {policy @ arm_rewards:.3g}"
         )
-        draw.text((_LEFT, bottom + 12), label, font=font(12), fill=MUTED)
+        draw.text((_LEFT, bottom + 12 * PX), label, font=font(12), fill=MUTED)
     optimum = number(float(arm_rewards.max()))
     draw_header(draw, "Bandit", f"{arm_rewards.size} arms, sorted; the best pays {optimum}", _facts(history))
     strip = f"rewards of the last pulls, {number(low)} to {number(high)}"
@@ -115,27 +118,27 @@ def _draw_arms(
     pulled = slot_of_arm[history.ends].tolist()
     if not pulled:
         return
-    panel.bar(draw, pulled[-1], values[pulled[-1]], ORANGE)
+    panel.bar(draw, pulled[-1], float(values[pulled[-1]]), ORANGE)
     for slot, reward, weight in zip(pulled, history.returns.tolist(), freshness(len(pulled)).tolist(), strict=True):
-        x, y, radius = panel.column(slot), panel.row(reward), 2.5 + 2.0 * weight
+        x, y, radius = panel.column(slot), panel.row(reward), (2.2 + 2.0 * weight) * PX
         draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=blend(PAPER, RED, 0.25 + 0.75 * weight))
 
 
 def _draw_scale(draw: ImageDraw.ImageDraw, panel: _Panel, low: float, high: float) -> None:
-    draw.line([(_LEFT, panel.row(0.0)), (_RIGHT, panel.row(0.0))], fill=MUTED)
+    draw.line([(_LEFT, panel.row(0.0)), (_RIGHT, panel.row(0.0))], fill=MUTED, width=PX)
     last = -np.inf
     for value in (0.0, high, low):
         y = panel.row(value)
-        if abs(y - last) > 14 or value == 0.0:
-            draw.text((_LEFT - 6, y), number(value), font=font(12), fill=MUTED, anchor="rm")
+        if abs(y - last) > 14 * PX or value == 0.0:
+            draw.text((_LEFT - 6 * PX, y), number(value), font=font(12), fill=MUTED, anchor="rm")
         last = panel.row(0.0)
 
 
 def _draw_policy(draw: ImageDraw.ImageDraw, panel: _Panel, mass: NDArray[np.float64]) -> None:
     for slot, probability in enumerate(mass.tolist()):
         panel.bar(draw, slot, probability, BLUE)
-    draw.line([(_LEFT, panel.bottom), (_RIGHT, panel.bottom)], fill=FAINT)
-    draw.text((_LEFT - 6, panel.top), f"{mass.max():.2g}", font=font(12), fill=MUTED, anchor="rm")
+    draw.line([(_LEFT, panel.bottom), (_RIGHT, panel.bottom)], fill=FAINT, width=PX)
+    draw.text((_LEFT - 6 * PX, panel.top), f"{mass.max():.2g}", font=font(12), fill=MUTED, anchor="rm")
 
 
 def _facts(history: EpisodeHistory) -> list[tuple[str, str]]:
@@ -160,7 +163,7 @@ def bandit_text(arm_rewards: NDArray[np.float64], history: EpisodeHistory, polic
         shown.append(last)
     scale = max(float(np.abs(arm_rewards).max()), 1e-12)
     for arm in shown:
-        bar = "█" * max(1, round(abs(arm_rewards[arm]) / scale * _TEXT_BAR))
+        bar = "█" * max(1, round(float(abs(arm_rewards[arm])) / scale * _TEXT_BAR))
         share = "" if policy is None else f" p={policy[arm]:.3f}"
         mark = " ◀ last" if arm == last else ""
         lines.append(f"  arm {arm:5d} {arm_rewards[arm]:8.3f}{share} {bar}{mark}")

@@ -1,4 +1,8 @@
-"""What the pictures share: size, colours, fonts, captions and the strip of the last returns. Drawn with Pillow."""
+"""What the pictures share: size, colours, fonts, captions and the strip of the last returns.
+
+They are drawn with Pillow at twice their size and halved at the end, which smooths every edge; lengths are in final
+pixels times `PX`.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from maxpo_bench.envs.episodes import DEPTH, EpisodeHistory
 
-WIDTH, HEIGHT = 640, 480
-MARGIN = 20
-HEADER, FOOTER = 62, 66
+PX = 2
+WIDTH, HEIGHT = 640 * PX, 480 * PX
+MARGIN = 20 * PX
+HEADER, FOOTER = 62 * PX, 66 * PX
 
 Colour = tuple[int, int, int]
 PAPER: Colour = (250, 248, 243)
@@ -27,8 +32,8 @@ GREEN: Colour = (2, 158, 115)
 
 @lru_cache(maxsize=8)
 def font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
-    """Return Pillow's own font in a size in pixels."""
-    return ImageFont.load_default(size)
+    """Return Pillow's own font in a size in final pixels."""
+    return ImageFont.load_default(size * PX)
 
 
 def blend(low: Colour, high: Colour, share: float) -> Colour:
@@ -50,22 +55,22 @@ def number(value: float) -> str:
 
 def draw_header(draw: ImageDraw.ImageDraw, title: str, aside: str, facts: list[tuple[str, str]]) -> None:
     """Draw a title, an aside to its right and a line of (label, value) facts."""
-    draw.text((MARGIN, 12), title, font=font(19), fill=INK)
-    left = MARGIN + draw.textlength(title, font=font(19)) + 12
-    draw.text((left, 17), aside, font=font(13), fill=MUTED)
+    draw.text((MARGIN, 12 * PX), title, font=font(19), fill=INK)
+    left = MARGIN + draw.textlength(title, font=font(19)) + 12 * PX
+    draw.text((left, 17 * PX), aside, font=font(13), fill=MUTED)
     left = MARGIN
     for label, value in facts:
-        draw.text((left, 38), label, font=font(13), fill=MUTED)
-        left += draw.textlength(label, font=font(13)) + 5
-        draw.text((left, 38), value, font=font(13), fill=INK)
-        left += draw.textlength(value, font=font(13)) + 18
+        draw.text((left, 38 * PX), label, font=font(13), fill=MUTED)
+        left += draw.textlength(label, font=font(13)) + 5 * PX
+        draw.text((left, 38 * PX), value, font=font(13), fill=INK)
+        left += draw.textlength(value, font=font(13)) + 18 * PX
 
 
 def draw_returns(draw: ImageDraw.ImageDraw, history: EpisodeHistory, label: str, low: float, high: float) -> None:
     """Draw the returns of the last episodes as a strip of bars, scaled to ``low .. high``, newest to the right."""
-    top, bottom = HEIGHT - FOOTER + 22, HEIGHT - 12
-    draw.text((MARGIN, HEIGHT - FOOTER + 4), label, font=font(12), fill=MUTED)
-    draw.line([(MARGIN, bottom), (WIDTH - MARGIN, bottom)], fill=FAINT)
+    top, bottom = HEIGHT - FOOTER + 22 * PX, HEIGHT - 12 * PX
+    draw.text((MARGIN, HEIGHT - FOOTER + 4 * PX), label, font=font(12), fill=MUTED)
+    draw.line([(MARGIN, bottom), (WIDTH - MARGIN, bottom)], fill=FAINT, width=PX)
     if history.count == 0:
         return
     pitch = (WIDTH - 2 * MARGIN) / DEPTH
@@ -74,7 +79,7 @@ def draw_returns(draw: ImageDraw.ImageDraw, history: EpisodeHistory, label: str,
     newest = len(heights) - 1
     for index, (left, height) in enumerate(zip(lefts.tolist(), heights.tolist(), strict=True)):
         colour = ORANGE if index == newest else blend(PAPER, BLUE, 0.55)
-        draw.rectangle([left, bottom - max(height, 1.0), left + pitch - 2, bottom], fill=colour)
+        draw.rectangle([left, bottom - max(height, PX), left + pitch - 2 * PX, bottom], fill=colour)
 
 
 def blank() -> Image.Image:
@@ -83,8 +88,8 @@ def blank() -> Image.Image:
 
 
 def as_frame(image: Image.Image) -> NDArray[np.uint8]:
-    """Return the picture as a new array ``[HEIGHT, WIDTH, 3]``."""
-    return np.array(image, dtype=np.uint8)
+    """Return the picture, halved, as a new array ``[480, 640, 3]``."""
+    return np.array(image.reduce(PX), dtype=np.uint8)
 
 
 def facts(history: EpisodeHistory, count: str, last: str) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ from maxpo_bench.envs.canvas import (
     MARGIN,
     ORANGE,
     PAPER,
+    PX,
     RED,
     WIDTH,
     Colour,
@@ -36,9 +38,10 @@ from maxpo_bench.envs.maze_layout import MazeLayout
 
 ROCK: Colour = (58, 62, 78)
 FLOOR: Colour = (247, 243, 235)
+GOLD: Colour = (255, 209, 70)
 PALE_RED: Colour = (236, 168, 160)
 _ROW_PITCH = 2.1  # in columns: rows are further apart, for the dead ends between them
-_MAX_PITCH = 56.0
+_MAX_PITCH = 56.0 * PX
 _TEXT_COLUMNS = 64
 
 
@@ -63,7 +66,7 @@ def geometry(layout: MazeLayout) -> Geometry:
     used = min(columns, cells)
     left = (WIDTH - used * pitch) / 2 + pitch / 2
     top = HEADER + (height - rows * pitch * _ROW_PITCH) / 2 + pitch * 0.8
-    points = np.stack([left + column * pitch, top + row * pitch * _ROW_PITCH], axis=1)
+    points = np.stack([left + column * pitch, top + row * pitch * _ROW_PITCH], axis=1).astype(np.float64)
     tips = points[:-1].copy()
     tips[:, 1] += pitch * np.where(layout.dead_end_lengths == 2, 1.2, 0.75)
     return Geometry(points, tips, pitch)
@@ -74,31 +77,38 @@ def _map(layout: MazeLayout) -> tuple[Geometry, Image.Image]:
     """The part of the picture that never changes: rock, corridors, path, marks where the correct action is 0."""
     shape, image = geometry(layout), blank()
     draw = ImageDraw.Draw(image)
-    draw.rounded_rectangle([6, HEADER, WIDTH - 7, HEIGHT - FOOTER], radius=8, fill=ROCK)
+    draw.rounded_rectangle([6 * PX, HEADER, WIDTH - 6 * PX - 1, HEIGHT - FOOTER], radius=8 * PX, fill=ROCK)
     path = [tuple(point) for point in shape.points.tolist()]
     floor = max(2, round(shape.pitch * 0.5))
     for point, tip in zip(path[:-1], shape.tips.tolist(), strict=True):
         draw.line([point, tuple(tip)], fill=blend(ROCK, FLOOR, 0.45), width=floor)
     draw.line(path, fill=FLOOR, width=max(3, round(shape.pitch * 0.62)), joint="curve")
     draw.line(path, fill=PALE_RED, width=max(1, round(shape.pitch * 0.24)), joint="curve")
-    radius = max(1.3, shape.pitch * 0.2)
-    for state in np.flatnonzero(layout.correct_actions == 0).tolist():
-        _dot(draw, path[state], radius, ROCK)
-    _goal(draw, path[-1], max(4.5, shape.pitch * 0.36))
+    _dot(draw, path[0], shape.pitch * 0.3, FLOOR)
     return shape, image
 
 
-def _dot(draw: ImageDraw.ImageDraw, centre: tuple[float, ...], radius: float, colour: Colour) -> None:
+def _dot(draw: ImageDraw.ImageDraw, centre: Iterable[float], radius: float, colour: Colour) -> None:
     x, y = centre
     draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=colour)
 
 
-def _goal(draw: ImageDraw.ImageDraw, centre: tuple[float, ...], radius: float) -> None:
-    x, y = centre
+def _goal_radius(shape: Geometry) -> float:
+    return max(4.5 * PX, shape.pitch * 0.34)
+
+
+def _draw_goal(draw: ImageDraw.ImageDraw, shape: Geometry) -> None:
+    (x, y), radius = shape.points[-1].tolist(), _goal_radius(shape)
     corners = [(radius * (1.0 if i % 2 == 0 else 0.45), math.pi * (i / 5 - 0.5)) for i in range(10)]
-    star = [(x + r * math.cos(a), y + r * math.sin(a)) for r, a in corners]
-    _dot(draw, centre, radius * 1.25, ROCK)
-    draw.polygon(star, fill=(255, 209, 70))
+    _dot(draw, (x, y), radius * 1.3, ROCK)
+    draw.polygon([(x + r * math.cos(a), y + r * math.sin(a)) for r, a in corners], fill=GOLD)
+
+
+def _draw_marks(draw: ImageDraw.ImageDraw, layout: MazeLayout, shape: Geometry) -> None:
+    """Mark the states in which the habit is wrong."""
+    radius = max(1.4 * PX, shape.pitch * 0.17)
+    for point in shape.points[:-1][layout.correct_actions == 0].tolist():
+        _dot(draw, point, radius, ROCK)
 
 
 def _position(layout: MazeLayout, shape: Geometry, state: int, steps: int) -> tuple[float, float]:
@@ -113,11 +123,14 @@ def _position(layout: MazeLayout, shape: Geometry, state: int, steps: int) -> tu
 
 
 def _draw_ends(draw: ImageDraw.ImageDraw, layout: MazeLayout, shape: Geometry, history: EpisodeHistory) -> None:
-    size = max(2.5, shape.pitch * 0.22)
-    width = max(1, round(shape.pitch * 0.12))
+    size = max(3.0 * PX, shape.pitch * 0.22)
+    width = max(round(1.2 * PX), round(shape.pitch * 0.1))
     for steps, weight in zip(history.returns.astype(int).tolist(), freshness(len(history.returns)), strict=True):
-        colour = blend(ROCK, ORANGE, 0.25 + 0.75 * float(weight))
-        x, y = shape.tips[steps] if steps < layout.length else shape.points[-1]
+        colour = blend(ROCK, ORANGE, 0.3 + 0.7 * float(weight))
+        if steps == layout.length:
+            _dot(draw, shape.points[-1], 1.7 * _goal_radius(shape), colour)
+            continue
+        x, y = shape.tips[steps]
         draw.line([(x - size, y - size), (x + size, y + size)], fill=colour, width=width)
         draw.line([(x - size, y + size), (x + size, y - size)], fill=colour, width=width)
 
@@ -144,7 +157,7 @@ def maze_frame(
         success: ``[length]``, the shown policy's probability of the correct action, or None.
 
     Returns:
-        An RGB image ``[HEIGHT, WIDTH, 3]``.
+        An RGB image ``[480, 640, 3]``.
     """
     shape, background = _map(layout)
     image = background.copy()
@@ -154,10 +167,12 @@ def maze_frame(
     walked = [tuple(point) for point in shape.points[: steps + 1].tolist()]
     if steps > 0:
         draw.line(walked, fill=RED, width=max(2, round(shape.pitch * 0.24)), joint="curve")
+    _draw_marks(draw, layout, shape)
     _draw_ends(draw, layout, shape, history)
+    _draw_goal(draw, shape)
     agent = _position(layout, shape, state, steps)
-    radius = max(4.0, shape.pitch * 0.3)
-    _dot(draw, agent, radius + max(1.5, radius * 0.3), PAPER)
+    radius = max(4.0 * PX, shape.pitch * 0.3)
+    _dot(draw, agent, radius + max(1.5 * PX, radius * 0.25), PAPER)
     _dot(draw, agent, radius, BLUE)
     _draw_captions(draw, layout, steps, history)
     return as_frame(image)
@@ -165,10 +180,12 @@ def maze_frame(
 
 def _draw_captions(draw: ImageDraw.ImageDraw, layout: MazeLayout, steps: int, history: EpisodeHistory) -> None:
     ones = int(layout.correct_actions.sum())
-    aside = f"{layout.length} steps to the star, action 1 is right in {ones}; dots: action 0"
+    aside = f"{layout.length} steps to the star, action 1 is right in {ones}; action 0 at the dots"
     draw_header(draw, "Maze", aside, [("steps", str(steps)), *facts(history, "episodes", "last return")])
     scale = history.best or 1.0
-    label = f"returns of the last episodes (full height: {number(scale)}); crosses: where they ended"
+    label = (
+        f"returns of the last episodes (full height: {number(scale)}); crosses and the star's ring: where they ended"
+    )
     draw_returns(draw, history, label, 0.0, scale)
 
 

@@ -23,7 +23,7 @@ from maxpo_bench.envs.checks import (
     parse_autoreset_mode,
 )
 from maxpo_bench.envs.episodes import EpisodeLog
-from maxpo_bench.envs.streams import check_seed, episode_seeds, stream_keys
+from maxpo_bench.envs.streams import MAX_SEED, check_seed, episode_seeds, stream_keys
 
 
 class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
@@ -180,11 +180,15 @@ def _seed_list(seed: Any, num_envs: int) -> tuple[NDArray[np.bool_], NDArray[np.
     """Return which environments get a seed and the seeds ``[num_envs]``, 0 where there is none."""
     if len(seed) != num_envs:
         raise ValueError(f"reset(seed=[...]) must have one seed per environment, {num_envs}, got {len(seed)}")
-    given = np.empty(num_envs, dtype=object)
-    given[:] = list(seed)
+    given = np.array([*seed, None], dtype=object)[:-1]
     chosen = np.not_equal(given, np.array(None, dtype=object)).astype(bool)
+    values = np.array(given[chosen].tolist(), dtype=None if chosen.any() else np.int64)
+    if values.dtype.kind not in "iu" or values.ndim != 1:
+        raise TypeError(f"reset(seed=[...]) must hold integers in [0, 2**63) or None, got {seed!r}")
+    if values.size and not (values.min() >= 0 and values.max() <= MAX_SEED):
+        raise ValueError(f"reset(seed=[...]) must hold integers in [0, 2**63), got {seed!r}")
     seeds = np.zeros(num_envs, dtype=np.int64)
-    seeds[chosen] = [check_seed(one) for one in given[chosen]]
+    seeds[chosen] = values
     return chosen, seeds
 
 
