@@ -19,17 +19,17 @@ class BanditTask(TabularTask):
     """What `BanditEnv` and `BanditVectorEnv` share: the instance and its exact values."""
 
     name = "maxpo/Bandit-v0"
-    instance: BanditInstance
+    bandit: BanditInstance
 
     @property
     def arm_rewards(self) -> NDArray[np.float64]:
         """``[num_arms]``: the mean reward of each arm, read-only."""
-        return self.instance.arm_rewards
+        return self.bandit.arm_rewards
 
     @property
     def initial_logits(self) -> NDArray[np.float64]:
         """``[num_arms]``: the logits of the policy at which the paper measures gradients, read-only."""
-        return self.instance.initial_logits
+        return self.bandit.initial_logits
 
     @property
     def num_states(self) -> int:
@@ -39,12 +39,12 @@ class BanditTask(TabularTask):
     @property
     def num_actions(self) -> int:
         """Number of arms."""
-        return self.instance.num_arms
+        return self.bandit.num_arms
 
     @property
     def optimal_value(self) -> float:
         """The best arm's mean reward: the highest expected reward and, without noise, the highest J_k for every k."""
-        return float(self.instance.arm_rewards.max())
+        return float(self.bandit.arm_rewards.max())
 
     def exact_value(self, policy: ArrayLike, k: int = 1) -> float:
         """Return J_k, the exact expected best reward of ``k`` pulls.
@@ -53,7 +53,7 @@ class BanditTask(TabularTask):
             policy: probabilities ``[1, num_arms]``.
             k: number of pulls, at least 1; 1 gives the expected reward.
         """
-        return self.instance.max_at_k(policy, k)
+        return self.bandit.max_at_k(policy, k)
 
     def _draw(self, mode: str, state: int, episode_return: float, history: EpisodeHistory) -> str | Frame:
         from maxpo_bench.envs.bandit_picture import bandit_frame, bandit_text
@@ -104,14 +104,14 @@ class BanditEnv(BanditTask, TabularEnv):
         reward_noise: float = 0.0,
         render_mode: str | None = None,
     ) -> None:
-        self.instance = BanditInstance.generate(num_arms, instance, arm_rewards, reward_noise)
+        self.bandit = BanditInstance.generate(num_arms, instance, arm_rewards, reward_noise)
         self._last_arm = 0
         self._set_up(render_mode)
 
     def _transition(self, state: int, action: int) -> tuple[int, float, bool]:
         reward = self.arm_rewards[action]
-        if self.instance.reward_noise > 0:
-            reward += self.instance.reward_noise * standard_normal(self._key, self._counter)[0]
+        if self.bandit.reward_noise > 0:
+            reward += self.bandit.reward_noise * standard_normal(self._key, self._counter)[0]
             self._counter += np.uint64(1)
         self._last_arm = action
         return state, float(reward), True
@@ -120,7 +120,7 @@ class BanditEnv(BanditTask, TabularEnv):
         return self._last_arm
 
     def _configuration(self) -> tuple[Any, ...]:
-        return self.instance, self.render_mode
+        return self.bandit, self.render_mode
 
 
 class BanditVectorEnv(BanditTask, TabularVectorEnv):
@@ -154,15 +154,15 @@ class BanditVectorEnv(BanditTask, TabularVectorEnv):
         render_mode: str | None = None,
         autoreset_mode: AutoresetMode | str = AutoresetMode.DISABLED,
     ) -> None:
-        self.instance = BanditInstance.generate(num_arms, instance, arm_rewards, reward_noise)
+        self.bandit = BanditInstance.generate(num_arms, instance, arm_rewards, reward_noise)
         self._set_up(num_envs, autoreset_mode, render_mode)
 
     def _transition(
         self, states: NDArray[np.int64], actions: NDArray[np.int64], live: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
         rewards = self.arm_rewards[actions]
-        if self.instance.reward_noise > 0:
-            rewards += self.instance.reward_noise * standard_normal(self._keys, self._counters)
+        if self.bandit.reward_noise > 0:
+            rewards += self.bandit.reward_noise * standard_normal(self._keys, self._counters)
             self._counters += live
         return np.full_like(states, START_STATE), rewards, np.ones(self.num_envs, dtype=bool)
 
@@ -171,4 +171,4 @@ class BanditVectorEnv(BanditTask, TabularVectorEnv):
         return actions
 
     def _configuration(self) -> tuple[Any, ...]:
-        return self.instance, self.render_mode, self.num_envs, self.autoreset_mode
+        return self.bandit, self.render_mode, self.num_envs, self.autoreset_mode

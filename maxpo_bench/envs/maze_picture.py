@@ -59,7 +59,7 @@ def geometry(layout: MazeLayout) -> Geometry:
     cells = layout.length + 1
     columns = max(1, math.ceil(math.sqrt(cells * _ROW_PITCH * width / height)))
     rows = math.ceil(cells / columns)
-    pitch = min(width / (columns + 0.4), height / ((rows + 0.3) * _ROW_PITCH), _MAX_PITCH)
+    pitch = min(width / (columns + 2.0), height / ((rows + 0.3) * _ROW_PITCH), _MAX_PITCH)
     index = np.arange(cells)
     row, column = index // columns, index % columns
     column = np.where(row % 2 == 1, columns - 1 - column, column)
@@ -67,8 +67,10 @@ def geometry(layout: MazeLayout) -> Geometry:
     left = (WIDTH - used * pitch) / 2 + pitch / 2
     top = HEADER + (height - rows * pitch * _ROW_PITCH) / 2 + pitch * 0.8
     points = np.stack([left + column * pitch, top + row * pitch * _ROW_PITCH], axis=1).astype(np.float64)
-    tips = points[:-1].copy()
-    tips[:, 1] += pitch * np.where(layout.dead_end_lengths == 2, 1.2, 0.75)
+    reach = pitch * np.where(layout.dead_end_lengths == 2, 1.2, 0.75)
+    sideways = np.stack([np.where(row % 2 == 1, -1.0, 1.0), np.zeros(cells)], axis=1)[:-1]
+    turns = np.diff(row)[:, None] == 1  # the path itself goes down there
+    tips = points[:-1] + reach[:, None] * np.where(turns, sideways, [0.0, 1.0])
     return Geometry(points, tips, pitch)
 
 

@@ -99,6 +99,13 @@ def test_everything_drawn_of_a_maze_lies_inside_its_panel():
             assert points[:, 1].max() < HEIGHT - FOOTER
 
 
+def test_dead_ends_never_lead_onto_the_path():
+    for length in (2, 30, 143):
+        shape = geometry(MazeEnv(length=length, dead_end_length="mixed").layout)
+        distances = np.linalg.norm(shape.tips[:, None] - shape.points[None], axis=2)
+        assert distances.min() > 0.7 * shape.pitch
+
+
 def test_frames_are_new_arrays():
     env = MazeEnv(length=5, render_mode="rgb_array")
     env.reset()
