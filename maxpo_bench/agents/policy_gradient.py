@@ -101,7 +101,7 @@ class GroupPolicyGradient(SavableAgent):
             of it describes the policy that sampled the iteration, before its update.
     """
 
-    policy: GroupPolicy  # pyright: ignore[reportIncompatibleVariableOverride]
+    policy: GroupPolicy
 
     def __init__(
         self,
@@ -193,7 +193,8 @@ class GroupPolicyGradient(SavableAgent):
         if isinstance(options.get("initial_logits"), str):
             options["initial_logits"] = self._initial_logits(options["initial_logits"])
         seed = derive_seed(self._root_seed, "policy")
-        self.policy = policy_class(self.observation_space, self.action_space, seed=seed, **options).to(self.device)
+        policy = policy_class(self.observation_space, self.action_space, seed=seed, **options)
+        self.policy = policy.to(self.device)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.policy.predict_rng = self._predict_rng
         optimizer_class, _ = OPTIMIZERS[self.optimizer_name]
         self.policy.optimizer = optimizer_class(self.policy.parameters(), lr=self.lr_schedule(1), maximize=True)

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 from stable_baselines3 import A2C, PPO
-from stable_baselines3.common.base_class import BaseAlgorithm
 
 from maxpo_bench.agents.peers import A2CPeer, PPOPeer
 from maxpo_bench.agents.policy_gradient import GroupPolicyGradient
@@ -17,6 +16,9 @@ from maxpo_bench.agents.presets import EI, EIL1O, EIL2O, OPTIONS, REINFORCE, Ent
 from maxpo_bench.agents.vector_envs import EnvSource, check_env_options
 from maxpo_bench.estimators import ESTIMATORS, EstimatorSpec
 from maxpo_bench.registry import Registry, UnknownNameError, suggest
+
+
+Agent = GroupPolicyGradient | PPOPeer | A2CPeer
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class AgentSpec:
 
     name: str
     summary: str
-    factory: Callable[..., BaseAlgorithm] = field(repr=False)
+    factory: Callable[..., Agent] = field(repr=False)
     options: tuple[str, ...] = field(repr=False)
     aliases: tuple[str, ...] = ()
     is_peer: bool = False
@@ -64,7 +66,7 @@ def list_agents() -> list[AgentSpec]:
     return [spec for spec in specs if not spec.is_peer] + later + [spec for spec in specs if spec.is_peer]
 
 
-def make_agent(name: str, env: EnvSource, **options: Any) -> BaseAlgorithm:
+def make_agent(name: str, env: EnvSource, **options: Any) -> Agent:
     """Make an agent.
 
     Args:
@@ -93,7 +95,7 @@ def make_agent(name: str, env: EnvSource, **options: Any) -> BaseAlgorithm:
 
 
 def _register(
-    name: str, summary: str, factory: Callable[..., BaseAlgorithm], aliases: tuple[str, ...] = (), **fields: Any
+    name: str, summary: str, factory: Callable[..., Agent], aliases: tuple[str, ...] = (), **fields: Any
 ) -> None:
     options = fields.pop("options", tuple(option for option in OPTIONS if option != "estimator"))
     AGENTS.register(name, AgentSpec(name, summary, factory, options, aliases, **fields), aliases=aliases)
@@ -107,7 +109,7 @@ def _from_estimator(spec: EstimatorSpec) -> AgentSpec:
     return AgentSpec(spec.name, summary, factory, options, aliases)
 
 
-def _peer_options(peer: type[BaseAlgorithm], original: type[BaseAlgorithm]) -> tuple[str, ...]:
+def _peer_options(peer: type[PPOPeer | A2CPeer], original: type[PPO | A2C]) -> tuple[str, ...]:
     names = [*inspect.signature(peer).parameters, *inspect.signature(original).parameters]
     return tuple(name for name in dict.fromkeys(names) if name not in ("env", "options") and not name.startswith("_"))
 

@@ -33,7 +33,7 @@ class IdlingVectorEnv(SyncVectorEnv):
     idles_when_finished = True
 
     def __init__(self, env_fns: Iterable[Callable[[], gym.Env]]) -> None:
-        super().__init__(list(env_fns), copy=False, autoreset_mode=AutoresetMode.DISABLED)
+        super().__init__(list(env_fns), autoreset_mode=AutoresetMode.DISABLED)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """Step the environments that have not finished; see `gymnasium.vector.VectorEnv.step`."""
@@ -47,7 +47,7 @@ class IdlingVectorEnv(SyncVectorEnv):
         self._observations = concatenate(self.single_observation_space, self._env_obs, self._observations)
         self._autoreset_envs = np.logical_or(self._terminations, self._truncations)
         rewards, terminated = self._rewards.copy(), self._terminations.copy()
-        return self._observations, rewards, terminated, self._truncations.copy(), infos
+        return copy.deepcopy(self._observations), rewards, terminated, self._truncations.copy(), infos
 
 
 def make_vector_env(

@@ -54,8 +54,8 @@ def vector_envs():
         yield mode.value, SyncVectorEnv(copies, autoreset_mode=mode)
 
 
-@pytest.mark.parametrize(("name", "env"), vector_envs(), ids=lambda value: value if isinstance(value, str) else "")
-def test_each_environment_gives_exactly_its_first_episode(name, env):
+@pytest.mark.parametrize("env", [pytest.param(env, id=name) for name, env in vector_envs()])
+def test_each_environment_gives_exactly_its_first_episode(env):
     actor = Uniform()
     rollout = collect(env, actor, SEEDS, np.random.default_rng(0))
     assert rollout is not None
@@ -169,7 +169,7 @@ class TestMakeVectorEnv:
             make_vector_env(Countdown(), 2, {"length": 3})
 
     def test_unknown_options_suggest_the_nearest(self):
-        with pytest.raises(ValueError, match="unknown option 'lenght' for maxpo/Maze-v0. Did you mean 'length'"):
+        with pytest.raises(ValueError, match=r"unknown option 'lenght' for maxpo/Maze-v0\. Did you mean 'length'"):
             make_vector_env("maxpo/Maze-v0", 2, {"lenght": 3})
 
     def test_what_is_no_environment_is_refused(self):
@@ -197,7 +197,7 @@ def test_box_actions_are_spread_over_all_environments():
 
         def reset(self, *, seed=None, options=None):
             super().reset(seed=seed)
-            self.left = seed
+            self.left = seed or 1
             return np.zeros(1, np.float32), {}
 
         def step(self, action):
