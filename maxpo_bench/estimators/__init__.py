@@ -15,6 +15,7 @@ from maxpo_bench.estimators.catalog import BUILT_IN
 from maxpo_bench.estimators.entropy import entropy_adv, entropy_shaped
 from maxpo_bench.estimators.grpo import dr_grpo, grpo, reinforce_l1o
 from maxpo_bench.estimators.leave_two_out import leave_two_out
+from maxpo_bench.estimators.lookup import as_estimator, get_estimator, list_estimators
 from maxpo_bench.estimators.max_at_k import ei, ei_l1o, ei_l2o, ei_mean_centered
 from maxpo_bench.estimators.pass_at_k import pass_at_k
 from maxpo_bench.estimators.passk import passk_analytic, passk_analytic_std, passk_top1
@@ -27,15 +28,7 @@ from maxpo_bench.estimators.pieces import (
     leave_one_out_max,
     max_at_k,
 )
-from maxpo_bench.estimators.spec import (
-    ESTIMATORS,
-    Estimator,
-    EstimatorSpec,
-    as_estimator,
-    get_estimator,
-    list_estimators,
-    register_estimator,
-)
+from maxpo_bench.estimators.spec import ESTIMATORS, Estimator, EstimatorSpec, register_estimator
 from maxpo_bench.registry import UnknownNameError
 
 __all__ = [

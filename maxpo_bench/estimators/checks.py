@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
+from typing import SupportsIndex, cast
 
 import torch
 from torch import Tensor
@@ -37,22 +38,21 @@ def k_samples_at_least_two(k: int) -> int:
     return max(k, 2)
 
 
-def check_k(k: object, what: str = "k") -> int:
-    """Return the objective size as an ``int``.
+def check_k(k: object, what: str = "k", least: int = 1) -> int:
+    """Return an objective size (or another count) as an ``int``.
 
     Raises:
-        TypeError: ``k`` is no integer (a bool or a float is none).
-        ValueError: ``k`` is smaller than 1.
+        TypeError: no integer (a bool, a float or a tensor is none).
+        ValueError: smaller than ``least``.
     """
-    refused = isinstance(k, bool | float | Tensor)
     try:
-        value = 0 if refused else operator.index(k)  # pyright: ignore[reportArgumentType]
+        value = -1 if isinstance(k, bool | Tensor) else operator.index(cast(SupportsIndex, k))
     except TypeError:
-        refused, value = True, 0
-    if refused:
-        raise TypeError(f"{what} must be an integer >= 1, got {k!r} ({type(k).__name__}): pass int(...) if it is whole")
-    if value < 1:
-        raise ValueError(f"{what} must be an integer >= 1, got {value}: {what}=1 is the plain expected reward")
+        value = None
+    if value is None or isinstance(k, bool | Tensor):
+        raise TypeError(f"{what} must be an integer >= {least}, got {k!r} ({type(k).__name__}): pass a whole int")
+    if value < least:
+        raise ValueError(f"{what} must be an integer >= {least}, got {value}: raise it")
     return value
 
 
@@ -97,13 +97,11 @@ def check_spread(rewards: Tensor, low: Tensor, high: Tensor, dtype: torch.dtype)
     """
     if bool((high - low <= torch.finfo(dtype).max).all()):
         return
-    bad = (~torch.isfinite(rewards)).nonzero()
-    if len(bad):
-        where: tuple[int, ...] = tuple(bad[0].tolist())
-        index = str(where[0]) if len(where) == 1 else str(where)
+    where = first_index(~torch.isfinite(rewards))
+    if where is not None:
         raise ValueError(
-            f"rewards must be finite, got {rewards[where].item()} at index {index} "
-            f"({len(bad)} such in all): mask or replace failed samples first"
+            f"rewards must be finite, got {float(rewards[where])} at index {show_index(where)}: "
+            "mask or replace failed samples first"
         )
     raise ValueError(f"rewards differ by more than the largest {dtype}: rescale them or use a wider dtype")
 
@@ -114,12 +112,23 @@ def check_binary(name: str, rewards: Tensor) -> None:
     Raises:
         ValueError: with the index of the first reward that is neither.
     """
-    wrong = (rewards != 0) & (rewards != 1)
-    if not bool(wrong.any()):
+    where = first_index((rewards != 0) & (rewards != 1))
+    if where is None:
         return
-    where: tuple[int, ...] = tuple(wrong.nonzero()[0].tolist())
-    index = str(where[0]) if len(where) == 1 else str(where)
     raise ValueError(
-        f"{name} is defined for rewards 0 and 1 only, got {rewards[where].item()} at index {index}: "
+        f"{name} is defined for rewards 0 and 1 only, got {float(rewards[where])} at index {show_index(where)}: "
         "threshold the rewards, or use ei_l2o"
     )
+
+
+def first_index(mask: Tensor) -> tuple[int, ...] | None:
+    """Return the index of the first True of a mask, or None."""
+    if not bool(mask.any()):
+        return None
+    first = mask.nonzero()[0]
+    return tuple(int(first[axis]) for axis in range(len(first)))
+
+
+def show_index(index: tuple[int, ...]) -> str:
+    """Return an index as a person writes it: `3`, or `(0, 3)`."""
+    return str(index[0]) if len(index) == 1 else str(index)

@@ -7,7 +7,7 @@ from typing import overload
 import torch
 from torch import Tensor
 
-from maxpo_bench.estimators.checks import check_k
+from maxpo_bench.estimators.checks import check_k, first_index, show_index
 
 CHUNK = 1 << 22
 
@@ -19,9 +19,10 @@ def pass_at_k(n: Tensor | int, c: Tensor | int, k: Tensor | int) -> Tensor | flo
 
 
 def pass_at_k(n: Tensor | int, c: Tensor | int, k: Tensor | int) -> Tensor | float:
-    sizes, successes, draws = (_whole(x, what) for x, what in ((n, "n"), (c, "c"), (k, "k")))
     device = next((x.device for x in (n, c, k) if isinstance(x, Tensor)), torch.device("cpu"))
-    sizes, successes, draws = torch.broadcast_tensors(sizes.to(device), successes.to(device), draws.to(device))
+    wanted = [_whole(x, what).to(device) for x, what in ((n, "n"), (c, "c"), (k, "k"))]
+    total = wanted[0] * wanted[1] * wanted[2]
+    sizes, successes, draws = (x.expand_as(total) for x in wanted)
     _check_counts(sizes, successes, draws)
     result = _probability(sizes.double(), successes.double(), draws.double())
     return result if any(isinstance(x, Tensor) for x in (n, c, k)) else float(result)
@@ -42,23 +43,19 @@ def _probability(n: Tensor, c: Tensor, k: Tensor) -> Tensor:
 
 def _whole(x: Tensor | int, what: str) -> Tensor:
     if not isinstance(x, Tensor):
-        return torch.tensor(check_k(x, what) if what != "c" else _check_count(x))
+        return torch.tensor(check_k(x, what, least=0), dtype=torch.int64)
     if x.is_floating_point() or x.is_complex() or x.dtype == torch.bool:
         raise TypeError(f"{what} must have an integer dtype, got {x.dtype}: convert with {what}.long()")
     return x.long()
 
 
-def _check_count(c: int) -> int:
-    return check_k(c + 1 if isinstance(c, int) and not isinstance(c, bool) else c, "c") - 1
-
-
 def _check_counts(n: Tensor, c: Tensor, k: Tensor) -> None:
     for bad, message in (
-        (n < 1, "n must be >= 1"),
+        (n < 1, "n must be >= 1: draw samples first"),
         ((c < 0) | (c > n), "c must be between 0 and n: count successes among the n samples"),
         ((k < 1) | (k > n), "k must be between 1 and n: lower k or draw more samples"),
     ):
-        if bool(bad.any()):
-            where = tuple(bad.nonzero()[0].tolist())
-            place = f" at index {where}" if where else ""
+        where = first_index(bad)
+        if where is not None:
+            place = f" at index {show_index(where)}" if where else ""
             raise ValueError(f"{message}; got n={int(n[where])}, c={int(c[where])}, k={int(k[where])}{place}")

@@ -1,10 +1,11 @@
-"""The registry of estimators: what each declares, and the object that binds one to an objective size K."""
+"""What is declared of an estimator, the object that fixes its K, and the registry of all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 from torch import Tensor
 
@@ -14,40 +15,46 @@ from maxpo_bench.estimators.checks import (
     check_k,
     check_rewards,
     k_samples_and_another,
-    one,
 )
-from maxpo_bench.registry import Registry, UnknownNameError
+from maxpo_bench.registry import Registry
 
-AdvantageFunction = Callable[..., Tensor]
 Scale = Literal["K/n", "1"]
 Domain = Literal["real", "binary"]
 UnbiasedAt = Literal["every K", "K=1", "K=n", "no K"]
+SCALES: tuple[Scale, ...] = get_args(Scale)
+DOMAINS: tuple[Domain, ...] = get_args(Domain)
+AdvantageFunction = Callable[..., Tensor]
+F = TypeVar("F", bound=AdvantageFunction)
 
-SCALES: tuple[Scale, ...] = ("K/n", "1")
-DOMAINS: tuple[Domain, ...] = ("real", "binary")
-AGENTS_ONLY = {"reinforce_entropy": "reinforce_l1o", "entropy": "reinforce_l1o"}
+NOT_FUNCTIONS_OF_REWARDS = {
+    "reinforce_entropy": "it is an agent, with the advantage of reinforce_l1o and an entropy bonus in the loss: use "
+    "maxpo_bench.agents.make_agent('reinforce_entropy', env), or get_estimator('reinforce_l1o', k) for the advantage",
+    "entropy_adv": "it works per token and needs entropies: call maxpo_bench.estimators.entropy_adv(rewards, "
+    "token_entropy, mask), or use get_estimator('grpo', k), its advantage without the entropy term",
+}
+NOT_FUNCTIONS_OF_REWARDS["entropy"] = NOT_FUNCTIONS_OF_REWARDS["reinforce_entropy"]
 
 
 @dataclass(frozen=True)
 class EstimatorSpec:
-    """What is declared of an advantage estimator.
+    """Declared properties of one estimator. "Unbiased" always means as a policy gradient of J_K, not as an advantage.
 
     Attributes:
-        name: its name in the registry.
-        function: ``function(rewards, k, **params)``, rewards `[..., n]` to advantages `[..., n]`.
-        scale: factor in front of sum_i A_i s_i under which the expectation is the gradient of J_K if the estimator is
-            unbiased: "K/n", or "1" for a plain sum. s_i is the score of sample i.
-        unbiased_at: for which objective sizes that expectation is the gradient of J_K, exactly.
-        centered: is sum_i A_i = 0 for every group?
-        domain: rewards it is defined for, "real" or "binary" (0 and 1).
-        relation: to the canonical advantage A = R - V (Eq 8).
-        smallest_group: smallest group size as a function of K.
-        k_range: range of K in words.
-        uses_k: does the formula depend on K?
+        name: registered name.
+        function: `f(rewards [..., n], k, **params) -> advantages [..., n]`.
+        summary: one line: what the advantage is.
+        relation: how it relates to the canonical advantage A_i = R_i - V_i.
         paper: where it was published.
-        equation: where in that paper.
-        summary: one line.
-        aliases: other names.
+        equation: equation or proposition, there or in arXiv 2606.06080.
+        scale: factor in front of sum_i A_i s_i (s_i the score of sample i) under which the expectation is grad J_K if
+            the estimator is unbiased: "K/n", or "1" for a plain sum.
+        unbiased_at: for which K that expectation is grad J_K exactly.
+        centered: is sum_i A_i = 0 in every realised group?
+        domain: "real", or "binary" where rewards other than 0 and 1 raise.
+        smallest_group: smallest group size as a function of K.
+        k_range: range of K in words, e.g. "1 <= K <= n-1".
+        uses_k: does the formula depend on K? If not, K only says which objective is meant.
+        aliases: other names it is found under.
     """
 
     name: str
@@ -65,59 +72,72 @@ class EstimatorSpec:
     uses_k: bool = True
     aliases: tuple[str, ...] = ()
 
-    def min_group_size(self, k: int) -> int:
-        """Return the smallest group size at objective size ``k``."""
-        return self.smallest_group(k)
+    def __post_init__(self) -> None:
+        for what, value, allowed in (
+            ("scale", self.scale, SCALES),
+            ("domain", self.domain, DOMAINS),
+            ("unbiased_at", self.unbiased_at, get_args(UnbiasedAt)),
+        ):
+            if value not in allowed:
+                choices = ", ".join(map(repr, allowed))
+                raise ValueError(f"{what} of estimator {self.name!r} must be one of {choices}, got {value!r}")
 
     @property
     def unbiased(self) -> bool:
-        """Is it unbiased for the gradient of J_K at every K of its range?"""
+        """Is it unbiased for grad J_K, under its scale, at every K of its range?"""
         return self.unbiased_at == "every K"
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the function's parameters beside rewards and k, e.g. ``("eps", "ddof")``."""
+        return tuple(inspect.signature(self.function).parameters)[2:]
 
-ESTIMATORS: Registry[EstimatorSpec] = Registry("estimator")
-
-
-def register_spec(spec: EstimatorSpec) -> EstimatorSpec:
-    """Register what is declared of an estimator under its name and aliases.
-
-    Raises:
-        ValueError: a name is taken.
-    """
-    return ESTIMATORS.register(spec.name, spec, aliases=spec.aliases)
+    def min_group_size(self, k: int) -> int:
+        """Return the smallest group size n at objective size ``k``."""
+        return self.smallest_group(check_k(k))
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """An estimator bound to an objective size: call it with rewards `[..., n]`, get advantages `[..., n]`.
+    """An estimator with its K and parameters fixed: `estimator(rewards [..., n]) -> advantages [..., n]`.
 
     Attributes:
-        spec: what is declared of it.
-        k: objective size K.
-        params: further arguments of the function (``eps`` of GRPO, say).
+        spec: declared properties.
+        k: objective size K of max@K.
+        params: the function's parameters beside rewards and k; not to be changed.
     """
 
     spec: EstimatorSpec
     k: int
-    params: dict[str, Any] = field(default_factory=dict[str, Any])
+    params: dict[str, Any] = field(default_factory=dict[str, Any], hash=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "k", check_k(self.k))
+        object.__setattr__(self, "params", dict(self.params))
 
     def __call__(self, rewards: Tensor) -> Tensor:
-        """Return the advantages of groups of rewards.
-
-        Args:
-            rewards: `[..., n]`.
+        """Return the advantages of the groups on the last axis of ``rewards``, `[..., n]`; no gradient flows.
 
         Raises:
-            ValueError: the group is too small for K, or the rewards are outside the domain.
-            TypeError: rewards are no real tensor.
+            TypeError: ``rewards`` is no real tensor, or the function returned none.
+            ValueError: groups too small, rewards outside the domain, or a result of another shape.
         """
         check_rewards(rewards)
         self.check_group_size(rewards.shape[-1])
-        return self.spec.function(rewards, self.k, **self.params)
+        function: Callable[..., object] = self.spec.function
+        result = function(rewards, self.k, **self.params)
+        if not isinstance(result, Tensor):
+            raise TypeError(f"estimator {self.name!r} must return a torch.Tensor, got {type(result).__name__}")
+        if result.shape != rewards.shape:
+            raise ValueError(
+                f"estimator {self.name!r} must return one advantage per reward: got shape {tuple(result.shape)} "
+                f"for rewards of shape {tuple(rewards.shape)}"
+            )
+        return result.detach()
 
     @property
     def name(self) -> str:
-        """Name in the registry, or the name given to a user's function."""
+        """Registered name, or the name given to a plain function."""
         return self.spec.name
 
     @property
@@ -126,19 +146,24 @@ class Estimator:
         return self.spec.scale
 
     @property
+    def centered(self) -> bool:
+        """Do the advantages of every group add up to 0?"""
+        return self.spec.centered
+
+    @property
     def domain(self) -> Domain:
-        """Rewards it is defined for, "real" or "binary"."""
+        """Reward domain, "real" or "binary"."""
         return self.spec.domain
 
     @property
     def unbiased(self) -> bool:
-        """Is it declared unbiased for the gradient of J_K at this K, for every group size?"""
+        """Is it unbiased for grad J_K at this K, for every group size it accepts?"""
         return self.spec.unbiased or (self.spec.unbiased_at == "K=1" and self.k == 1)
 
-    @property
-    def centered(self) -> bool:
-        """Is it declared centred?"""
-        return self.spec.centered
+    def is_unbiased_at(self, n: int) -> bool:
+        """Return whether it is unbiased for grad J_K at this K for groups of ``n`` (passk_top1 is at n = K only)."""
+        at_n = self.spec.unbiased_at == "K=n" and self.k == n
+        return n >= self.min_group_size and (self.unbiased or at_n)
 
     @property
     def min_group_size(self) -> int:
@@ -154,151 +179,101 @@ class Estimator:
         check_group_size(self.name, n, self.k, self.min_group_size)
 
     def scale_factor(self, n: int) -> float:
-        """Return the factor before sum_i A_i s_i for groups of ``n``: K/n, or 1."""
+        """Return the factor before sum_i A_i s_i under which the expectation is grad J_K if unbiased: k/n or 1.
+
+        Raises:
+            ValueError: groups of ``n`` are too small.
+        """
+        self.check_group_size(n)
         return self.k / n if self.scale == "K/n" else 1.0
 
 
-def get_estimator(name: str, k: int, **params: Any) -> Estimator:
-    """Return a registered estimator bound to an objective size.
+ESTIMATORS: Registry[EstimatorSpec] = Registry("estimator")
 
-    Args:
-        name: name or alias; `list_estimators` lists them.
-        k: objective size, an integer >= 1.
-        params: further arguments of the function, e.g. ``eps`` and ``ddof`` of ``grpo``.
+
+def register_spec(spec: EstimatorSpec) -> EstimatorSpec:
+    """Add a specification to the registry under its name and aliases.
 
     Raises:
-        UnknownNameError: no such estimator; the message suggests the nearest.
-        TypeError: ``k`` is no integer, or the function has no such argument.
-        ValueError: ``k < 1``.
+        ValueError: a name is taken, or reserved for what is not a function of rewards alone.
     """
-    if name in AGENTS_ONLY and name not in ESTIMATORS:
-        raise UnknownNameError(
-            f"{name!r} is an agent, not a function of rewards: its advantage is {AGENTS_ONLY[name]!r}, "
-            "its entropy bonus is in the loss; use maxpo_bench.agents.make_agent"
-        )
-    spec = ESTIMATORS.get(name)
-    _check_params(spec, params)
-    return Estimator(spec, check_k(k), dict(params))
-
-
-def _check_params(spec: EstimatorSpec, params: dict[str, Any]) -> None:
-    import inspect
-
-    known = list(inspect.signature(spec.function).parameters)[2:]
-    for key in params:
-        if key not in known:
-            allowed = f"it takes {', '.join(known)}" if known else "it takes none beside rewards and k"
-            raise TypeError(f"estimator {spec.name!r} has no parameter {key!r}: {allowed}")
-
-
-def list_estimators() -> list[EstimatorSpec]:
-    """Return what is declared of every registered estimator, in the order of registration."""
-    return [ESTIMATORS.get(name) for name in ESTIMATORS]
+    for name in (spec.name, *spec.aliases):
+        if name in NOT_FUNCTIONS_OF_REWARDS:
+            raise ValueError(f"estimator name {name!r} is reserved: choose another name")
+    return ESTIMATORS.register(spec.name, spec, aliases=spec.aliases)
 
 
 def register_estimator(
     name: str,
     *,
     scale: Scale = "K/n",
-    unbiased: bool | UnbiasedAt = False,
+    unbiased: bool = False,
     centered: bool = False,
     domain: Domain = "real",
-    relation: str = "",
-    min_group_size: SmallestGroup = k_samples_and_another,
-    aliases: Sequence[str] = (),
+    min_group_size: SmallestGroup | int = k_samples_and_another,
+    aliases: Iterable[str] = (),
     paper: str = "",
     equation: str = "",
     summary: str = "",
-) -> Callable[[AdvantageFunction], AdvantageFunction]:
-    """Register ``function(rewards, k)`` under a name; use as a decorator.
+    relation: str = "",
+) -> Callable[[F], F]:
+    """Register one's own `f(rewards [..., n], k) -> advantages [..., n]` under a name; a decorator.
+
+    Nothing that is declared here is believed: ``maxpo_bench.moments.certify`` checks it.
 
     Args:
-        name: unique name.
-        scale: see `EstimatorSpec`.
-        unbiased: declared, not checked here: `maxpo_bench.moments.certify` checks it. True means for every K.
-        centered: see `EstimatorSpec`.
-        domain: see `EstimatorSpec`.
-        relation: see `EstimatorSpec`.
-        min_group_size: smallest n as a function of K; K + 1 by default.
-        aliases: other names.
-        paper: where it was published.
-        equation: where in that paper.
-        summary: one line; the first line of the docstring by default.
+        name: name for ``get_estimator``, sweeps and the leaderboard.
+        scale: declared factor before sum_i A_i s_i: "K/n", or "1" for a plain sum.
+        unbiased: is that sum claimed to be unbiased for grad J_K, at every K?
+        centered: do the advantages of every group add up to 0?
+        domain: "real", or "binary" for rewards 0 and 1 only.
+        min_group_size: smallest n, as a function of k or a number; k + 1 if left out.
+        aliases: further names.
+        paper: reference.
+        equation: equation there.
+        summary: one line; the first line of the function's docstring if empty.
+        relation: how it relates to A_i = R_i - V_i.
 
     Raises:
-        ValueError: a name is taken, or scale or domain is none of the known ones.
-    """
-    _check_choice("scale", scale, SCALES)
-    _check_choice("domain", domain, DOMAINS)
-    unbiased_at: UnbiasedAt = ("every K" if unbiased else "no K") if isinstance(unbiased, bool) else unbiased
+        ValueError: a name is taken, or scale or domain is unknown.
 
-    def register(function: AdvantageFunction) -> AdvantageFunction:
-        first_line = (function.__doc__ or "").strip().split("\n")[0]
+    Example:
+        >>> @register_estimator("best_only")
+        ... def best_only(rewards, k):
+        ...     return (rewards == rewards.amax(-1, keepdim=True)).to(rewards.dtype)
+    """
+
+    def add(function: F) -> F:
         spec = EstimatorSpec(
             name=name,
             function=function,
-            scale=scale,
-            unbiased_at=unbiased_at,
-            centered=centered,
-            domain=domain,
+            summary=summary or first_line(function),
             relation=relation,
-            smallest_group=min_group_size,
             paper=paper,
             equation=equation,
-            summary=summary or first_line,
+            scale=scale,
+            unbiased_at="every K" if unbiased else "no K",
+            centered=centered,
+            domain=domain,
+            smallest_group=min_group_size if callable(min_group_size) else _Constant(min_group_size),
             aliases=tuple(aliases),
         )
         register_spec(spec)
         return function
 
-    return register
+    return add
 
 
-def as_estimator(
-    function: AdvantageFunction | Estimator | str,
-    k: int,
-    *,
-    scale: Scale = "K/n",
-    domain: Domain = "real",
-    name: str | None = None,
-) -> Estimator:
-    """Return an `Estimator` for a name, an estimator (rebound to ``k``) or a plain function ``f(rewards, k)``.
-
-    Args:
-        function: what to wrap.
-        k: objective size.
-        scale: declared scale of a plain function.
-        domain: rewards a plain function is defined for.
-        name: name of a plain function; its ``__name__`` by default.
-
-    Raises:
-        TypeError: ``function`` is none of these, or ``k`` no integer.
-        ValueError: ``k < 1``, or scale or domain is none of the known ones.
-    """
-    if isinstance(function, str):
-        return get_estimator(function, k)
-    if isinstance(function, Estimator):
-        return Estimator(function.spec, check_k(k), function.params)
-    if not callable(function):
-        raise TypeError(f"expected an estimator's name or a function f(rewards, k), got {function!r}")
-    _check_choice("scale", scale, SCALES)
-    _check_choice("domain", domain, DOMAINS)
-    spec = EstimatorSpec(
-        name=name or getattr(function, "__name__", type(function).__name__),
-        function=function,
-        scale=scale,
-        unbiased_at="no K",
-        centered=False,
-        domain=domain,
-        relation="",
-        smallest_group=one,
-        paper="",
-        equation="",
-        summary="",
-    )
-    return Estimator(spec, check_k(k))
+def first_line(function: AdvantageFunction) -> str:
+    """Return the first line of a function's docstring, or nothing."""
+    return (inspect.getdoc(function) or "").partition("\n")[0]
 
 
-def _check_choice(what: str, value: str, allowed: Sequence[str]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{what} must be one of {', '.join(map(repr, allowed))}, got {value!r}")
+@dataclass(frozen=True)
+class _Constant:
+    """Smallest group size that does not depend on K; an object, so that it pickles."""
+
+    size: int
+
+    def __call__(self, k: int) -> int:
+        return self.size
