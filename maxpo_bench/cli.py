@@ -1,0 +1,283 @@
+"""`maxpo-bench`: every command imports what it needs when it runs, so that help and lists appear at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    name="maxpo-bench",
+    help="Benchmark suite for advantage estimators of max@K / pass@K policy gradients.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+Results = Annotated[Path, typer.Option("--results", help="Folder of the stored scores.")]
+SuiteName = Annotated[str, typer.Option("--suite", help="Frozen suite: quick or full.")]
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON with sorted keys."""
+    import json
+
+    print(json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False))
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        import maxpo_bench
+
+        print(f"maxpo-bench {maxpo_bench.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Benchmark suite for advantage estimators of max@K / pass@K policy gradients."""
+
+
+@app.command()
+def estimators(as_json: JsonFlag = False) -> None:
+    """List the advantage estimators with what is known of each."""
+    from maxpo_bench.commands.lists import estimator_rows, print_rows
+
+    rows = estimator_rows()
+    print_json(rows) if as_json else print_rows(
+        "Advantage estimators", rows, ("name", "unbiased", "centred", "summary")
+    )
+
+
+@app.command()
+def agents(as_json: JsonFlag = False) -> None:
+    """List the agents that can be trained."""
+    from maxpo_bench.commands.lists import agent_rows, print_rows
+
+    rows = agent_rows()
+    print_json(rows) if as_json else print_rows("Agents", rows, ("name", "summary"))
+
+
+@app.command()
+def envs(as_json: JsonFlag = False) -> None:
+    """List the registered environments."""
+    from maxpo_bench.commands.lists import env_rows, print_rows
+
+    rows = env_rows()
+    print_json(rows) if as_json else print_rows("Environments", rows, ("name", "summary"))
+
+
+@app.command()
+def sweep(
+    config: Annotated[Path | None, typer.Argument(help="TOML file; without one, the flags say what to run.")] = None,
+    env: Annotated[list[str] | None, typer.Option("--env", help="Environment id (repeatable).")] = None,
+    agent: Annotated[list[str] | None, typer.Option("--agent", help="Agent name (repeatable).")] = None,
+    seeds: Annotated[str | None, typer.Option("--seeds", help="'10' (0 to 9), '3,7' or '10:20'.")] = None,
+    iterations: Annotated[int | None, typer.Option("--iterations", help="Policy updates per run.")] = None,
+    timesteps: Annotated[int | None, typer.Option("--timesteps", help="Environment steps per run instead.")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the runs; finished ones are not run again.")] = Path(
+        "runs"
+    ),
+    engine: Annotated[str | None, typer.Option("--engine", help="Who carries the runs out: local.")] = None,
+    workers: Annotated[int | None, typer.Option("--workers", help="Runs at a time; default: one per core.")] = None,
+    time_limit: Annotated[float | None, typer.Option("--time-limit", help="Seconds a run may take.")] = None,
+    memory_limit: Annotated[int | None, typer.Option("--memory-limit", help="MiB a run may allocate.")] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value over the configuration (repeatable).")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the runs and stop.")] = False,
+    as_json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train agents on environments over seeds; interrupt at will, the same command goes on."""
+    from maxpo_bench.sweep.command import sweep_command
+
+    code = sweep_command(
+        config,
+        env=env or [],
+        agent=agent or [],
+        seeds=seeds,
+        iterations=iterations,
+        total_timesteps=timesteps,
+        overrides=overrides or [],
+        out=out,
+        engine=engine,
+        workers=workers,
+        time_limit_s=time_limit,
+        memory_limit_mb=memory_limit,
+        dry_run=dry_run,
+        quiet=quiet,
+        as_json=as_json,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def certify(
+    target: Annotated[str, typer.Argument(help="Estimator name, or a .py file with `advantages(rewards, k)`.")],
+    k: Annotated[int | None, typer.Option("--k", help="Objective size K; default: a grid.")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="Group size; default: a grid.")] = None,
+    scale: Annotated[str | None, typer.Option("--scale", help="Declared scale: K/n or 1.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="Rewards it is defined for: real or binary.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random bandits.")] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say whether an estimator is unbiased for max@K, exactly, by enumerating small bandits.
+
+    A file's code is run with your rights.
+    """
+    from maxpo_bench.commands.certify import certificate_of
+
+    certificate = certificate_of(target, k=k, n=n, scale=scale, domain=domain, seed=seed)
+    print_json(certificate.to_dict()) if as_json else print(certificate.explain())
+
+
+@app.command()
+def submit(
+    path: Annotated[Path, typer.Argument(help="A .py file, or a folder with submission.py and submission.toml.")],
+    suite: SuiteName = "full",
+    results: Results = Path("results"),
+    name: Annotated[str | None, typer.Option("--name", help="Name in the table; default: the file's.")] = None,
+    scale: Annotated[str | None, typer.Option("--scale", help="Declared scale: K/n or 1.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="Rewards it is defined for: real or binary.")] = None,
+    check_only: Annotated[
+        bool, typer.Option("--check-only", help="Contract tests and certificate only; store nothing.")
+    ] = False,
+    as_json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check, certify and score an estimator, store the result and say where it ranks.
+
+    The file's code runs in this process with your rights, without a sandbox: submit only code you trust.
+    """
+    from maxpo_bench.commands.submit import run_submit
+
+    raise typer.Exit(
+        run_submit(
+            path,
+            suite=suite,
+            results=results,
+            overrides={"name": name, "scale": scale, "domain": domain},
+            check_only=check_only,
+            as_json=as_json,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command()
+def leaderboard(
+    suite: SuiteName = "full",
+    results: Results = Path("results"),
+    score: Annotated[
+        str | None, typer.Option("--score", help="First score the built-in estimators on this suite.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="With --score: score again what is stored.")] = False,
+    workers: Annotated[int, typer.Option("--workers", help="With --score: processes.")] = 2,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_json: JsonFlag = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the page into this folder.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail unless results/README.md is what the stored scores give.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print the leaderboard, or write it as a page."""
+    from maxpo_bench.commands.leaderboard import run_leaderboard
+
+    raise typer.Exit(
+        run_leaderboard(
+            suite=suite,
+            results=results,
+            score=score,
+            force=force,
+            workers=workers,
+            markdown=markdown,
+            as_json=as_json,
+            html=html,
+            check=check,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command()
+def plot(
+    figure: Annotated[str, typer.Argument(help="Figure name; `maxpo-bench plot list` lists them.")],
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Folder of a sweep's runs, or a .csv file of the data.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder of the figures.")] = Path("figures"),
+    formats: Annotated[str, typer.Option("--formats", help="Comma-separated: png, svg, pdf.")] = "png,svg,pdf",
+    size: Annotated[str, typer.Option("--size", help="For figures that compute their data: quick or paper.")] = "quick",
+    seed: Annotated[int, typer.Option("--seed", help="Seed of computed data.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Draw a figure from a sweep's runs, or compute its data first."""
+    from maxpo_bench.commands.plot import run_plot
+
+    raise typer.Exit(run_plot(figure, source, out, formats=formats, size=size, seed=seed, quiet=quiet))
+
+
+@app.command()
+def reproduce(
+    what: Annotated[str, typer.Argument(help="What to reproduce: table1.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write it into this folder as Markdown and JSON.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random groups.")] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Measure what the paper states and print both side by side."""
+    from maxpo_bench.commands.reproduce import run_reproduce
+
+    raise typer.Exit(run_reproduce(what, out, seed=seed, as_json=as_json))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for runs, scores, figures and the page.")] = Path("demo"),
+    workers: Annotated[int | None, typer.Option("--workers", help="Processes; default: the number of cores.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train agents, score every built-in estimator, draw figures and write a leaderboard page: about two minutes."""
+    from maxpo_bench.commands.demo import run_demo
+
+    raise typer.Exit(run_demo(out, workers=workers, quiet=quiet))
+
+
+@app.command()
+def doctor(as_json: JsonFlag = False) -> None:
+    """Say what is installed, which device torch sees, and which tracks can run."""
+    from maxpo_bench.commands.doctor import print_report, report
+
+    found = report()
+    print_json(found) if as_json else print_report(found)
+
+
+def main() -> None:
+    """Entry point: usage errors end with one line and exit code 2, MAXPO_BENCH_DEBUG=1 shows the traceback."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        app()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)
+    except (ValueError, TypeError, OSError) as error:
+        if os.environ.get("MAXPO_BENCH_DEBUG"):
+            raise
+        print(f"maxpo-bench: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""`maxpo-bench doctor`: what is installed, which device there is, which tracks can run."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+from typing import Any
+
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "gymnasium",
+    "stable-baselines3",
+    "seaborn",
+    "matplotlib",
+    "pandas",
+    "typer",
+    "rich",
+)
+TRACKS: dict[str, tuple[str, ...]] = {
+    "estimators, certificate, leaderboard": ("torch",),
+    "bandit and maze environments": ("gymnasium",),
+    "agents and sweeps": ("torch", "gymnasium", "stable_baselines3"),
+    "figures": ("matplotlib", "seaborn"),
+}
+
+
+def report() -> dict[str, Any]:
+    """Everything as plain values."""
+    import torch
+
+    import maxpo_bench
+
+    tracks = {
+        track: [name for name in needed if importlib.util.find_spec(name) is None] for track, needed in TRACKS.items()
+    }
+    return {
+        "maxpo-bench": maxpo_bench.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "packages": {name: _version(name) for name in PACKAGES},
+        "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu",
+        "cuda build of torch": torch.version.cuda,
+        "sandbox": "none: submitted code runs with your rights",
+        "tracks": {name: "ready" if not missing else f"needs {', '.join(missing)}" for name, missing in tracks.items()},
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def print_report(found: dict[str, Any]) -> None:
+    """Print the report as indented lines."""
+    for key, value in found.items():
+        if isinstance(value, dict):
+            print(f"{key}:")
+            for name, text in value.items():
+                print(f"  {name}: {text if text is not None else 'not installed'}")
+        else:
+            print(f"{key}: {value if value is not None else 'none'}")

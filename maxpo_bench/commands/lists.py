@@ -1,0 +1,66 @@
+"""Rows of the three lists: estimators, agents, environments."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def estimator_rows() -> list[Row]:
+    """One row per registered estimator, in the order of the method's table."""
+    from maxpo_bench.estimators import list_estimators
+
+    return [
+        {
+            "name": spec.name,
+            "aliases": ", ".join(spec.aliases),
+            "unbiased": "no" if spec.unbiased_at == "no K" else spec.unbiased_at,
+            "centred": "yes" if spec.centered else "no",
+            "scale": spec.scale,
+            "rewards": spec.domain,
+            "summary": spec.summary,
+            "relation": spec.relation,
+            "paper": spec.paper,
+            "equation": spec.equation,
+        }
+        for spec in list_estimators()
+    ]
+
+
+def agent_rows() -> list[Row]:
+    """One row per agent."""
+    from maxpo_bench.agents import list_agents
+
+    return [{"name": spec.name, "aliases": ", ".join(spec.aliases), "summary": spec.summary} for spec in list_agents()]
+
+
+def env_rows() -> list[Row]:
+    """One row per registered environment, the summary being the first line of its card."""
+    from maxpo_bench.envs.registration import ENVIRONMENTS
+
+    rows = []
+    for env_id, entry in ENVIRONMENTS.items():
+        module, name = entry["entry_point"].split(":")
+        card = inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
+        rows.append({"name": env_id, "summary": card.splitlines()[0]})
+    return rows
+
+
+def print_rows(title: str, rows: list[Row], columns: Sequence[str]) -> None:
+    """Print some columns of the rows as a table; the last one is wrapped to the terminal's width."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    for column in columns:
+        last = column == columns[-1]
+        table.add_column(column, no_wrap=not last, overflow="fold", style="bold" if column == "name" else "")
+    for row in rows:
+        cells = {**row, "name": f"{row['name']} ({row['aliases']})" if row.get("aliases") else row["name"]}
+        table.add_row(*(str(cells[column]) for column in columns))
+    Console().print(table)

@@ -1,0 +1,109 @@
+"""`maxpo-bench submit`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from maxpo_bench.leaderboard import api
+from maxpo_bench.leaderboard.contract import CheckResult, check_contract
+from maxpo_bench.leaderboard.score import ContractFailure, Progress, certify_candidate
+from maxpo_bench.leaderboard.submission import load_submission
+
+WARNING = "note: this runs the file's code with your rights, without a sandbox"
+
+
+def run_submit(
+    path: Path,
+    *,
+    suite: str,
+    results: Path,
+    overrides: dict[str, Any],
+    check_only: bool,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Check, score, store and rank; return 0, or 1 where a contract test fails."""
+    if not quiet:
+        print(WARNING, file=sys.stderr)
+    if check_only:
+        return _check(path, overrides)
+    try:
+        with stage_progress(quiet=quiet) as progress:
+            done = api.submit(path, suite=suite, results=results, progress=progress, **overrides)
+    except ContractFailure as failure:
+        print(failure, file=sys.stderr)
+        return 1
+    if as_json:
+        from maxpo_bench.cli import print_json
+
+        print_json(done.scored.entry.to_dict())
+    else:
+        _print_result(done, results)
+    return 0
+
+
+def _check(path: Path, overrides: dict[str, Any]) -> int:
+    candidate = load_submission(path, **overrides)
+    outcome = check_contract(candidate)
+    print_checks(outcome)
+    if any(result.status == "fail" for result in outcome):
+        return 1
+    print(certify_candidate(candidate, seed=0).explain())
+    return 0
+
+
+def print_checks(outcome: list[CheckResult]) -> None:
+    """One line per contract test."""
+    for result in outcome:
+        print(f"  {result.status:4}  {result.name}{': ' + result.message if result.message else ''}")
+
+
+@contextmanager
+def stage_progress(*, quiet: bool) -> Iterator[Progress | None]:
+    """A progress bar per stage on a terminal; nothing in a pipe."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    with Progress(TextColumn("{task.description:16}"), BarColumn(), TimeElapsedColumn(), console=console) as bar:
+        task = bar.add_task("loading", total=1.0)
+        yield lambda stage, done: bar.update(task, description=stage, completed=done)
+
+
+def _print_result(done: api.Submitted, results: Path) -> None:
+    from rich.console import Console
+
+    from maxpo_bench.leaderboard.table import render_terminal
+
+    entry = next(item for item in done.board.entries if item.name == done.scored.entry.name)
+    print("Contract tests:")
+    print_checks([CheckResult(**result) for result in done.scored.contract])
+    print(f"\nCertificate: {entry.kind}")
+    Console().print(render_terminal(done.board))
+    print(placement(entry.name, done))
+    print(f"Stored: {done.path}")
+    print(f"Page:   maxpo-bench leaderboard --suite {entry.suite} --results {results} --html page")
+
+
+def placement(name: str, done: api.Submitted) -> str:
+    """One sentence: where the entry ranks, or why it has no rank."""
+    board = done.board
+    entry = next(item for item in board.entries if item.name == name)
+    if entry.linked_to:
+        return f"{name} is a rescaled copy of {entry.linked_to}: listed under it, without a rank of its own."
+    if entry.kind == "null":
+        return f"{name} has an expected gradient of zero: listed, unranked."
+    rank = board.ranks.get(name)
+    if rank is None:
+        return f"{name} is not defined on every bandit of the suite: listed, unranked."
+    members = sum(1 for other in board.entries if other.klass == entry.klass and board.ranks.get(other.name))
+    place = str(rank[0]) if rank[0] == rank[1] else f"{rank[0]} to {rank[1]}"
+    table = "main table" if entry.klass == "main" else f"{entry.klass} table (not the main one)"
+    return f"{name} ranks {place} of {members} in the {table} of {board.suite}."

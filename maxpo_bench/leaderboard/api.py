@@ -1,0 +1,166 @@
+"""What users call: score the built-in estimators, submit one of their own, read the table."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import multiprocessing
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from maxpo_bench.estimators import ESTIMATORS
+from maxpo_bench.leaderboard import store
+from maxpo_bench.leaderboard.board import build_board
+from maxpo_bench.leaderboard.entry import Leaderboard
+from maxpo_bench.leaderboard.score import REFERENCE, Progress, score, scorer_hash
+from maxpo_bench.leaderboard.submission import (
+    Candidate,
+    Metadata,
+    SubmissionError,
+    built_in,
+    from_function,
+    load_submission,
+)
+from maxpo_bench.leaderboard.suite import SUITES
+
+RESULTS = Path("results")
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """A scored submission, where it is stored, and the table with it in its place."""
+
+    scored: store.ScoredEntry
+    path: Path
+    board: Leaderboard
+
+
+def table(suite: str = "full", results: str | Path = RESULTS) -> Leaderboard:
+    """Make the table of a suite from the stored scores.
+
+    Raises:
+        UnknownNameError: no such suite.
+        ValueError: a stored file is damaged, or the reference has no score.
+    """
+    name = SUITES.get(suite).name
+    return build_board(name, store.load_all(Path(results), name))
+
+
+def submit(
+    submission: str | Path | Callable[..., Any],
+    *,
+    suite: str = "full",
+    results: str | Path = RESULTS,
+    progress: Progress | None = None,
+    **metadata: str | int | None,
+) -> Submitted:
+    """Check, certify and score an estimator, store the result and rank it.
+
+    This runs the submission's code in this process, with your rights.
+
+    Args:
+        submission: a ``.py`` file, a folder with ``submission.py`` and ``submission.toml``, or a function
+            ``f(rewards, k)`` on rewards [groups, n]; a function needs at least ``name=``.
+        suite: name of a frozen suite.
+        results: folder of the stored scores; it must hold the reference's.
+        progress: called with (stage, share done).
+        metadata: keys of `Metadata`, taking precedence over what the file declares.
+
+    Raises:
+        SubmissionError: the submission cannot be loaded.
+        ContractFailure: it breaks the contract; the message shows the smallest examples.
+        ValueError: the reference has no score on this suite.
+    """
+    chosen = SUITES.get(suite)
+    candidate = _candidate(submission, metadata)
+    stored = store.load_all(Path(results), chosen.name)
+    reference = next((item for item in stored if item.entry.name == REFERENCE), None)
+    if reference is None:
+        raise ValueError(
+            f"{Path(results) / chosen.name} holds no score of {REFERENCE}, to which scores are relative: call "
+            f"`maxpo-bench leaderboard --score {suite} --results {results}` first, or name another folder (--results)"
+        )
+    scored = score(candidate, chosen, reference, progress)
+    path = store.save(Path(results), scored)
+    others = [item for item in stored if item.entry.name != scored.entry.name]
+    return Submitted(scored, path, build_board(chosen.name, [*others, scored]))
+
+
+def _candidate(submission: str | Path | Callable[..., Any], metadata: dict[str, Any]) -> Candidate:
+    if isinstance(submission, str | Path):
+        return load_submission(submission, **metadata)
+    given = {key: value for key, value in metadata.items() if value is not None}
+    if "name" not in given:
+        raise SubmissionError("a function needs a name: submit(function, name='my_estimator')")
+    if given["name"] in ESTIMATORS:
+        raise SubmissionError(f"{given['name']!r} is a built-in estimator's name: choose another")
+    return from_function(submission, Metadata(**given))
+
+
+def score_built_ins(
+    suite: str = "full",
+    results: str | Path = RESULTS,
+    *,
+    names: Sequence[str] | None = None,
+    workers: int = 1,
+    force: bool = False,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Path]:
+    """Score registered estimators, each in a process of its own; stored scores of the same code are kept.
+
+    Interrupt it at will: the next call goes on with the estimators that are missing.
+
+    Args:
+        suite: name of a frozen suite.
+        results: folder of the stored scores.
+        names: which estimators; all by default. The reference is scored first if it has no score yet.
+        workers: processes.
+        force: score again what is stored.
+        progress: called with (name, done, total) after each estimator.
+
+    Returns:
+        The files, in the order of ``names``.
+    """
+    chosen, folder = SUITES.get(suite), Path(results)
+    wanted = [ESTIMATORS.canonical(name) for name in names or ESTIMATORS]
+    todo = [name for name in wanted if force or not _is_current(folder, chosen.name, name)]
+    report = progress or (lambda name, done, total: None)
+    if not _is_current(folder, chosen.name, REFERENCE) or (force and REFERENCE in todo):
+        report(REFERENCE, len(wanted) - len(todo), len(wanted))
+        score_one(REFERENCE, suite, folder)
+    todo = [name for name in todo if name != REFERENCE]
+    done = len(wanted) - len(todo)
+    report("", done, len(wanted))
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+        futures = {pool.submit(score_one, name, suite, folder): name for name in todo}
+        try:
+            for future in concurrent.futures.as_completed(futures):
+                future.result()
+                done += 1
+                report(futures[future], done, len(wanted))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return [_path(folder, chosen.name, name) for name in wanted]
+
+
+def score_one(name: str, suite: str, results: Path) -> None:
+    """Score one registered estimator against the stored reference, on one thread, and store it."""
+    import torch
+
+    torch.set_num_threads(1)
+    chosen = SUITES.get(suite)
+    reference = None if name == REFERENCE else store.load(_path(results, chosen.name, REFERENCE))
+    store.save(results, score(built_in(name), chosen, reference))
+
+
+def _path(results: Path, suite: str, name: str) -> Path:
+    return store.path_of(results, suite, name, built_in(name).digest)
+
+
+def _is_current(results: Path, suite: str, name: str) -> bool:
+    path = _path(results, suite, name)
+    return path.is_file() and store.load(path).entry.scorer.get("source") == scorer_hash()

@@ -1,0 +1,70 @@
+"""From stored scores to a table: rescaled copies are linked, ranks are intervals within a class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from maxpo_bench.estimators import ESTIMATORS
+from maxpo_bench.leaderboard.entry import Entry, Leaderboard
+from maxpo_bench.leaderboard.fingerprint import is_copy
+from maxpo_bench.leaderboard.noise import jackknife_columns
+from maxpo_bench.leaderboard.score import REFERENCE
+from maxpo_bench.leaderboard.store import ScoredEntry
+from maxpo_bench.seeding import derive_seed
+from maxpo_bench.stats import joint_rank_intervals
+
+# A rescaled copy points at the form users know, whatever the order of publication.
+FIRST = ("ei_l2o", "ei", "ei_l1o", "reinforce_l1o")
+
+
+def build_board(suite: str, scored: Sequence[ScoredEntry]) -> Leaderboard:
+    """Make the table of one suite.
+
+    Args:
+        suite: the suite's name.
+        scored: its scores, the reference among them, in any order.
+
+    Raises:
+        ValueError: the reference is missing.
+    """
+    ordered = sorted(scored, key=_precedence)
+    reference = next((item for item in ordered if item.entry.name == REFERENCE), None)
+    if reference is None:
+        raise ValueError(f"no score of the reference {REFERENCE} on suite {suite}: score the built-in estimators first")
+    linked = [_link(item, ordered[:place]) for place, item in enumerate(ordered)]
+    ranks = _ranks([item for item, entry in zip(ordered, linked, strict=True) if entry.linked_to is None], reference)
+    return Leaderboard(suite=suite, entries=tuple(linked), ranks=ranks)
+
+
+def _precedence(item: ScoredEntry) -> tuple[int, str, str]:
+    """Built-in estimators first, in a fixed order; then submissions by date."""
+    name = item.entry.name
+    if item.entry.origin == "built-in":
+        order = [*FIRST, *(other for other in ESTIMATORS if other not in FIRST)]
+        return (order.index(name) if name in order else len(order), "", name)
+    return (10**6, str(item.entry.scorer.get("date")), name)
+
+
+def _link(item: ScoredEntry, earlier: Sequence[ScoredEntry]) -> Entry:
+    if item.entry.kind == "null":
+        return item.entry
+    original = next((other for other in earlier if is_copy(item.fingerprint, other.fingerprint)), None)
+    return replace(item.entry, linked_to=original.entry.name) if original else item.entry
+
+
+def _ranks(items: Sequence[ScoredEntry], reference: ScoredEntry) -> dict[str, tuple[int, int] | None]:
+    """Rank intervals within each class, jointly valid; None where a score is missing."""
+    ranks: dict[str, tuple[int, int] | None] = {}
+    for klass in ("main", "direction", "biased"):
+        members = [item for item in items if item.entry.klass == klass]
+        columns = {item.entry.name: jackknife_columns(item.noise, reference.noise) for item in members}
+        ranks.update(dict.fromkeys(columns))
+        complete = {name: values for name, values in columns.items() if values is not None}
+        if complete:
+            rng = np.random.default_rng(derive_seed(0, "ranks", reference.entry.suite, klass))
+            intervals = joint_rank_intervals(np.stack(list(complete.values())), rng)
+            ranks.update({name: (found.low, found.high) for name, found in zip(complete, intervals, strict=True)})
+    return ranks

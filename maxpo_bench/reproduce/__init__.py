@@ -1,0 +1,1 @@
+"""What the paper states, measured: one file per table or figure."""

@@ -1,0 +1,151 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from maxpo_bench.estimators import ei_l2o, reinforce_l1o
+from maxpo_bench.leaderboard import score
+from maxpo_bench.leaderboard.board import build_board
+from maxpo_bench.leaderboard.fingerprint import fingerprint, is_copy
+from maxpo_bench.leaderboard.score import ContractFailure
+from maxpo_bench.leaderboard.store import ScoredEntry, load, load_all, save
+from maxpo_bench.leaderboard.submission import Metadata, built_in, from_function
+from maxpo_bench.leaderboard.suite import SUITES, MazeTrack
+
+MAZE = MazeTrack(20, 0.8, 0, 8, 4, 40, 20, (0.1, 1.0), 2, 4)
+SUITE = replace(SUITES.get("quick"), num_groups=1600, num_arms=20, maze=MAZE)
+
+
+def submission(name, function, **metadata):
+    return from_function(function, Metadata(name=name, **metadata), digest=name.ljust(64, "0"))
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return score(built_in("ei_l2o"), SUITE, None)
+
+
+@pytest.fixture(scope="module")
+def scored(reference):
+    candidates = [
+        built_in("ei"),
+        built_in("ei_l1o"),
+        built_in("pkpo_sloo"),
+        built_in("passk_analytic_std"),
+        submission("zero", lambda rewards, k: rewards * 0.0),
+        submission("tiny_copy", lambda rewards, k: 1e-9 * ei_l2o(rewards, k)),
+        submission("mean_reward", reinforce_l1o, min_group_size="2"),
+        submission("smaller_k", lambda rewards, k: ei_l2o(rewards, max(k - 1, 1)), min_k=2),
+    ]
+    return [reference, *(score(candidate, SUITE, reference) for candidate in candidates)]
+
+
+@pytest.fixture(scope="module")
+def board(scored):
+    return build_board(SUITE.name, scored)
+
+
+def entry_of(board, name):
+    return next(entry for entry in board.entries if entry.name == name)
+
+
+def test_zero_estimator_is_null_and_unranked(board):
+    assert entry_of(board, "zero").kind == "null"
+    assert board.ranks["zero"] is None
+
+
+def test_rescaled_copy_is_linked_and_unranked(board):
+    entry = entry_of(board, "tiny_copy")
+    assert (entry.kind, entry.linked_to) == ("proportional", "ei_l2o")
+    assert board.ranks["tiny_copy"] is None
+
+
+@pytest.mark.parametrize("name", ["mean_reward", "smaller_k", "ei_l1o"])
+def test_estimators_of_another_objective_stay_out_of_the_main_table(board, name):
+    main = dict(board.sections())["main"]
+    assert entry_of(board, name).kind == "biased"
+    assert name not in [entry.name for entry in main]
+
+
+def test_main_table_ranks_by_noise_with_the_reference_at_one(board):
+    assert entry_of(board, "ei_l2o").b95_ratio.value == 1.0
+    ratios = {name: entry_of(board, name).b95_ratio.value for name in ("ei_l2o", "ei", "pkpo_sloo")}
+    places = {name: board.ranks[name] for name in ratios}
+    assert sorted(ratios, key=lambda name: ratios[name]) == sorted(ratios, key=lambda name: places[name])
+
+
+def test_binary_only_estimator_has_no_rank_and_no_partial_mean(board):
+    entry = entry_of(board, "passk_analytic_std")
+    assert entry.b95_ratio.value is None
+    assert entry.learning.value is None
+    assert board.ranks[entry.name] is None
+
+
+def test_an_added_entry_moves_no_score(scored, board):
+    fewer = build_board(SUITE.name, scored[:3])
+    for entry in fewer.entries:
+        assert entry_of(board, entry.name) == entry
+
+
+def test_reference_is_needed(scored):
+    with pytest.raises(ValueError, match="no score of the reference ei_l2o"):
+        build_board(SUITE.name, scored[1:])
+    with pytest.raises(ValueError, match="score it first"):
+        score(built_in("ei"), SUITE, None)
+
+
+def test_scores_survive_the_store_and_the_newest_version_counts(tmp_path, scored, reference):
+    for item in scored:
+        path = save(tmp_path, item)
+        assert load(path) == item
+    assert {item.entry.name for item in load_all(tmp_path, SUITE.name)} == {item.entry.name for item in scored}
+    later = {**reference.entry.scorer, "date": "9999-01-01T00:00:00Z"}
+    newer = replace(reference, entry=replace(reference.entry, submission_hash="f" * 64, scorer=later))
+    save(tmp_path, newer)
+    assert newer in load_all(tmp_path, SUITE.name)
+    assert reference not in load_all(tmp_path, SUITE.name)
+
+
+def test_damaged_file_is_named(tmp_path, reference):
+    path = save(tmp_path, reference)
+    path.write_text(path.read_text()[:-30])
+    with pytest.raises(ValueError, match=path.name):
+        load_all(tmp_path, SUITE.name)
+    with pytest.raises(ValueError, match="schema 0 is not 1"):
+        ScoredEntry.from_dict({"schema": 0})
+
+
+def test_scoring_twice_gives_the_same_figures(reference):
+    again = score(built_in("ei_l2o"), SUITE, None)
+    assert (again.noise, again.learning, again.fingerprint) == (
+        reference.noise,
+        reference.learning,
+        reference.fingerprint,
+    )
+
+
+def test_faulty_candidate_is_refused_with_examples(reference):
+    with pytest.raises(ContractFailure, match="groups independent"):
+        score(submission("pooled", lambda r, k: r - r.mean() if len(r) else r), SUITE, reference)
+
+
+def test_fingerprints_tell_copies_from_relatives():
+    prints = {
+        name: fingerprint(built_in(name)) for name in ("ei", "ei_l2o", "grpo", "all_subsets_centered", "passk_analytic")
+    }
+    assert is_copy(prints["all_subsets_centered"], prints["ei_l2o"])
+    assert is_copy(prints["passk_analytic"], prints["ei_l2o"])
+    assert not is_copy(prints["ei"], prints["ei_l2o"])
+    assert not is_copy(prints["grpo"], prints["ei_l2o"])
+    negative = fingerprint(submission("negative", lambda rewards, k: -ei_l2o(rewards, k)))
+    assert not is_copy(negative, prints["ei_l2o"])
+    zero = fingerprint(submission("zero", lambda rewards, k: rewards * 0.0))
+    assert not is_copy(zero, zero)
+
+
+def test_learning_is_tuned_on_other_seeds(reference):
+    tuned = reference.learning
+    assert str(tuned["learning_rate"]) in tuned["tuning"]
+    assert tuned["tuning"][str(tuned["learning_rate"])] == max(tuned["tuning"].values())
+    assert len(tuned["returns"]) == MAZE.num_evaluation_seeds
+    assert np.isfinite(tuned["returns"]).all()
