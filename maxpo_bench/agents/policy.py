@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -28,8 +28,10 @@ class GroupPolicy(BasePolicy):
 
     Attributes:
         predict_rng: random stream of `predict(deterministic=False)`; training never uses it.
+        is_on_cpu_only: whether it stays on the CPU whatever the agent's device is.
     """
 
+    is_on_cpu_only: ClassVar[bool] = False
     predict_rng: np.random.Generator
 
     def __init__(self, observation_space: spaces.Space, action_space: spaces.Space, *, seed: int = 0) -> None:

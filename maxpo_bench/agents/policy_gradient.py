@@ -194,7 +194,7 @@ class GroupPolicyGradient(SavableAgent):
             options["initial_logits"] = self._initial_logits(options["initial_logits"])
         seed = derive_seed(self._root_seed, "policy")
         policy = policy_class(self.observation_space, self.action_space, seed=seed, **options)
-        self.policy = policy.to(self.device)  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.policy = policy.to("cpu" if policy.is_on_cpu_only else self.device)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.policy.predict_rng = self._predict_rng
         optimizer_class, _ = OPTIMIZERS[self.optimizer_name]
         self.policy.optimizer = optimizer_class(self.policy.parameters(), lr=self.lr_schedule(1), maximize=True)
@@ -245,6 +245,8 @@ class GroupPolicyGradient(SavableAgent):
             ValueError: neither bound is given, one is negative, or the agent was loaded without an environment.
         """
         env = self._require_env()
+        # an interrupted iteration starts again, so its steps do not count
+        self.num_timesteps = self._completed_timesteps
         budget = Budget(self, total_timesteps, iterations, reset_num_timesteps)
         callbacks = self._begin(callback, budget, tb_log_name, reset_num_timesteps, progress_bar)
         callbacks.on_training_start({"self": self, "total_timesteps": total_timesteps, "iterations": iterations}, {})

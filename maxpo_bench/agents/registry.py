@@ -17,7 +17,6 @@ from maxpo_bench.agents.vector_envs import EnvSource, check_env_options
 from maxpo_bench.estimators import ESTIMATORS, EstimatorSpec
 from maxpo_bench.registry import Registry, UnknownNameError, suggest
 
-
 Agent = GroupPolicyGradient | PPOPeer | A2CPeer
 
 

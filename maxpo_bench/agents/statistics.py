@@ -55,12 +55,12 @@ def return_statistics(returns: NDArray[np.float64], k: int) -> dict[str, float]:
 
 
 def exact_statistics(policy: GroupPolicy, exact: ExactEnv | None, k: int) -> dict[str, float | None]:
-    """Exact J_1 and J_K of a tabular policy and its global bias; None where they do not exist."""
+    """Exact J_1 and J_K of a tabular policy as it last sampled, and its global bias; None where there is none."""
     if not isinstance(policy, TabularPolicy):
         return {"exact_return": None, "exact_max_at_k": None, "p_action_1": None}
     values: list[float | None] = [None, None]
     if exact is not None:
-        table = policy.probabilities()
+        table = policy.sampled_probabilities()
         values = [exact.exact_value(table), exact.exact_value(table, k)]
     return {"exact_return": values[0], "exact_max_at_k": values[1], "p_action_1": policy.action_1_probability()}
 

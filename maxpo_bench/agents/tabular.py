@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -13,6 +13,14 @@ from maxpo_bench.agents.collect import Rollout
 from maxpo_bench.agents.policy import GroupPolicy
 
 Floats = NDArray[np.float64]
+
+
+class _Tables(NamedTuple):
+    """pi, log pi `[S, A]` and the cumulative distribution without its last column, which is 1."""
+
+    probs: Floats
+    log_probs: Floats
+    inner_cdf: Floats
 
 
 class TabularPolicy(GroupPolicy):
@@ -31,6 +39,8 @@ class TabularPolicy(GroupPolicy):
     Raises:
         ValueError: one of the spaces is not Discrete, or the initial logits have a wrong shape or are not finite.
     """
+
+    is_on_cpu_only = True
 
     def __init__(
         self,
@@ -63,14 +73,17 @@ class TabularPolicy(GroupPolicy):
         shifted = logits - logits.max(axis=1, keepdims=True)
         unnormalised = np.exp(shifted)
         total = unnormalised.sum(axis=1, keepdims=True)
-        self._log_probs: Floats = shifted - np.log(total)
-        self._probs: Floats = unnormalised / total
-        self._inner_cdf: Floats = np.cumsum(self._probs[:, :-1], axis=1)
+        probs = unnormalised / total
+        self._tables = _Tables(probs, shifted - np.log(total), np.cumsum(probs[:, :-1], axis=1))
 
     def probabilities(self) -> Floats:
-        """Return pi as `[S, A]`."""
+        """Return pi as `[S, A]`, for the present parameters."""
         self.prepare()
-        return self._probs.copy()
+        return self._tables.probs.copy()
+
+    def sampled_probabilities(self) -> Floats:
+        """Return pi as `[S, A]`, as it was when the policy was last prepared for sampling."""
+        return self._tables.probs
 
     def action_1_probability(self) -> float | None:
         """Probability of action 1 under the global bias alone (App. G.2); None without a bias or two actions."""
@@ -81,22 +94,23 @@ class TabularPolicy(GroupPolicy):
 
     def sample(self, observations: Any, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw actions `[m]` by inverting the cumulative distribution, one uniform number each."""
-        rows = self._inner_cdf[self._rows(observations)]
+        rows = self._tables.inner_cdf[self._rows(observations)]
         return (rng.random(len(rows))[:, None] >= rows).sum(axis=1)
 
     def best(self, observations: Any) -> NDArray[np.intp]:
         """Return the most probable actions `[m]`, the first of tied ones."""
-        return self._probs[self._rows(observations)].argmax(axis=1)
+        return self._tables.probs[self._rows(observations)].argmax(axis=1)
 
     def set_gradient(self, rollout: Rollout, weights: Floats, entropy_coef: float) -> float:
         """See `GroupPolicy.set_gradient`; dH/dtheta[s, a] = -pi_a (log pi_a + H)."""
         states, step_weights = self._rows(rollout.observations), weights[rollout.episode]
-        gradient = self._scores(states, rollout.actions, step_weights, self.num_states, self._probs)
+        probs, log_probs, _ = self._tables
+        gradient = self._scores(states, rollout.actions, step_weights, self.num_states, probs)
         visits = np.bincount(states, minlength=self.num_states)
-        entropy = -(self._probs * self._log_probs).sum(axis=1)
+        entropy = -np.einsum("sa,sa->s", probs, log_probs)
         if entropy_coef:
             bonus = entropy_coef * visits / len(rollout.returns)
-            gradient -= bonus[:, None] * self._probs * (self._log_probs + entropy[:, None])
+            gradient -= bonus[:, None] * probs * (log_probs + entropy[:, None])
         self.logits.grad = torch.from_numpy(gradient)
         if self.bias is not None:
             self.bias.grad = torch.from_numpy(gradient.sum(axis=0))
@@ -108,7 +122,7 @@ class TabularPolicy(GroupPolicy):
         keys, cell = np.unique(step_parts * self.num_states + states, return_inverse=True)
         key_part, key_state = np.divmod(keys, self.num_states)
         step_weights = weights[rollout.episode]
-        scores = self._scores(cell, rollout.actions, step_weights, len(keys), self._probs[key_state])
+        scores = self._scores(cell, rollout.actions, step_weights, len(keys), self._tables.probs[key_state])
         norms = _sums(key_part, np.einsum("ka,ka->k", scores, scores), num_parts)
         if self.bias is not None:
             sums = np.zeros((num_parts, self.num_actions))
