@@ -262,6 +262,6 @@ def certify(
 def _examine(subject: Subject, n: int, k: int, seed: int) -> Sequence[InstanceResult]:
     estimator = subject.build(k)
     rng = np.random.default_rng(derive_seed(seed, "hidden bandits", n, k))
-    instances = hidden_instances(n, estimator.domain, rng)
+    instances = hidden_instances(n, k, estimator.domain, rng)
     moments = enumerate_instances(estimator, instances, n, seed=derive_seed(seed, "presentation", n, k))
     return [InstanceResult(instance, n, k, each) for instance, each in zip(instances, moments, strict=True)]

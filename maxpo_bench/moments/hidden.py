@@ -15,26 +15,34 @@ MAX_MULTISETS = 10_000
 
 MIN_ARMS = 3
 
+MIN_SIGNAL = 0.02
+"""Least gradient of each question, relative to the range of its rewards, that up to MAX_DRAWS draws look for."""
+
+MAX_DRAWS = 200
+
 RewardMaker = Callable[[int, np.random.Generator], FloatArray]
 
 
-def hidden_instances(n: int, domain: str, rng: np.random.Generator) -> list[BanditInstance]:
-    """Draw the bandits on which an estimator is certified with groups of n.
+def hidden_instances(n: int, k: int, domain: str, rng: np.random.Generator) -> list[BanditInstance]:
+    """Draw the bandits on which an estimator is certified for one (n, K).
 
     Rewards of ordinary bandits are normal, negative, tied among arms, heavy-tailed, or small whole numbers; the first
     two have at least n arms with different rewards (as far as the number of multisets allows), so that groups without
-    ties occur. Contextual ones have 0/1 rewards.
+    ties occur. Contextual ones have 0/1 rewards: on a single binary bandit every estimator points along grad J_K, since
+    there is only one direction; several questions with different success rates make the weight that each of them gets
+    visible.
 
     Args:
         n: group size.
+        k: objective size.
         domain: ``"real"``: five ordinary bandits and two contextual ones; ``"binary"``: four contextual ones.
         rng: generator of rewards and logits.
     """
     if domain == "binary":
-        return [_contextual(arms, questions, n, rng) for arms, questions in ((3, 3), (4, 3), (5, 3), (4, 4))]
+        return [_contextual(arms, questions, n, k, rng) for arms, questions in ((3, 3), (4, 3), (5, 3), (4, 4))]
     kinds = (("normal", n), ("negative", n), ("tied", 5), ("heavy-tailed", 3), ("whole", 4))
-    ordinary = [_ordinary(kind, arms, n, rng) for kind, arms in kinds]
-    return ordinary + [_contextual(arms, questions, n, rng) for arms, questions in ((4, 3), (5, 3))]
+    ordinary = [_ordinary(kind, arms, n, k, rng) for kind, arms in kinds]
+    return ordinary + [_contextual(arms, questions, n, k, rng) for arms, questions in ((4, 3), (5, 3))]
 
 
 def covers_tie_free_groups(n: int) -> bool:
@@ -42,19 +50,35 @@ def covers_tie_free_groups(n: int) -> bool:
     return _affordable_arms(n, n) >= n
 
 
-def _ordinary(kind: str, arms: int, n: int, rng: np.random.Generator) -> BanditInstance:
+def _ordinary(kind: str, arms: int, n: int, k: int, rng: np.random.Generator) -> BanditInstance:
     arms = _affordable_arms(arms, n)
-    return BanditInstance.of(_REWARD_MAKERS[kind](arms, rng), rng.normal(size=arms), kind)
+    return _with_signal(lambda: BanditInstance.of(_REWARD_MAKERS[kind](arms, rng), rng.normal(size=arms), kind), k)
 
 
-def _contextual(arms: int, questions: int, n: int, rng: np.random.Generator) -> BanditInstance:
-    """Draw several binary questions that share logits.
-
-    On a single binary bandit every estimator points along grad J_K, since there is only one direction; several
-    questions with different success rates make the weight that each of them gets visible.
-    """
+def _contextual(arms: int, questions: int, n: int, k: int, rng: np.random.Generator) -> BanditInstance:
     arms = _affordable_arms(arms, n)
-    return BanditInstance.of(_binary_questions(questions, arms, rng), rng.normal(size=arms), "binary contextual")
+    label = "binary contextual"
+    return _with_signal(
+        lambda: BanditInstance.of(_binary_questions(questions, arms, rng), rng.normal(size=arms), label), k
+    )
+
+
+def _with_signal(draw: Callable[[], BanditInstance], k: int) -> BanditInstance:
+    """Draw until every question has a gradient worth measuring; for large K most bandits are solved for certain."""
+    best, most = draw(), 0.0
+    for _ in range(MAX_DRAWS):
+        instance = draw()
+        signal = float(_signals(instance, k).min())
+        if signal > most:
+            best, most = instance, signal
+        if signal >= MIN_SIGNAL:
+            break
+    return best
+
+
+def _signals(instance: BanditInstance, k: int) -> FloatArray:
+    """Length of each question's gradient, as a share of the range of its rewards, [Q]."""
+    return np.linalg.norm(instance.gradients(k), axis=1) / np.ptp(instance.arm_rewards, axis=1)
 
 
 def _affordable_arms(wanted: int, n: int) -> int:

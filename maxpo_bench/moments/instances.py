@@ -66,9 +66,13 @@ class BanditInstance:
 
     def gradient(self, k: int) -> FloatArray:
         """Exact gradient of the mean max@k over questions with respect to the logits, [A]."""
+        return self.gradients(k).mean(axis=0)
+
+    def gradients(self, k: int) -> FloatArray:
+        """Exact gradient of each question's max@k with respect to the logits, [Q, A]."""
         rewards = torch.from_numpy(self.arm_rewards)
         logits = torch.from_numpy(self.logits).expand_as(rewards)
-        return max_at_k_gradient(logits, rewards, k).numpy().mean(axis=0)
+        return max_at_k_gradient(logits, rewards, k).numpy()
 
 
 def _copied(values: ArrayLike | torch.Tensor) -> FloatArray:
