@@ -1,7 +1,7 @@
 """Exact max@K value, expected improvement and policy gradient of a softmax bandit: the ground truth, ties included.
 
-With the arms sorted by reward, d_m = r_(m) - r_(m-1) and F_{m-1} the probability of the m-1 lowest arms, everything is a
-sum of d_m times a power of F_{m-1}. Tied arms have d_m = 0, so F counts only where it is P(r < r_(m)) exactly.
+With the arms sorted by reward, d_m = r_(m) - r_(m-1) and F_{m-1} the probability of the m-1 lowest arms, everything is
+a sum of d_m times a power of F_{m-1}. Tied arms have d_m = 0, so F counts only where it is P(r < r_(m)) exactly.
 All arithmetic is in float64; results have the dtype of the logits and are differentiable in them.
 """
 

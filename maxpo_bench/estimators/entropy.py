@@ -20,12 +20,49 @@ def entropy_adv(
     eps: float = 1e-4,
     ddof: int = 1,
 ) -> Tensor:
+    """Return GRPO's advantage with the entropy term of Cheng et al., per token, `[..., n, T]`.
+
+    A_it = A_i + min(alpha H_it, |A_i| / kappa), A_i that of `grpo` (arXiv 2506.14758). The entropy is detached: it
+    changes the size of a token's advantage, never its sign (kappa > 1), and adds no gradient of its own.
+
+    Not a function of the rewards alone, so it is not registered and not certified; biased for J_K at any K.
+    Smallest n: 2.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        token_entropy: `[..., n, T]`, entropy of the policy at each token in nats, >= 0.
+        mask: `[..., n, T]`, true at the tokens of the answer; the result is 0 elsewhere and the entropy is not read
+            there. All tokens if left out.
+        alpha: weight of the entropy, >= 0.
+        kappa: bound of the term relative to the advantage, > 1.
+        eps: as in `grpo`.
+        ddof: as in `grpo`.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor.
+        ValueError: shapes that do not fit, parameters outside their ranges, values that are not finite.
+    """
     return entropy_shaped(grpo(rewards, eps=eps, ddof=ddof), token_entropy, mask, alpha=alpha, kappa=kappa)
 
 
 def entropy_shaped(
     advantages: Tensor, token_entropy: Tensor, mask: Tensor | None = None, *, alpha: float = 0.4, kappa: float = 2.0
 ) -> Tensor:
+    """Return any advantages with the entropy term of `entropy_adv`, `[..., n, T]`.
+
+    A_it = A_i + min(alpha H_it, |A_i| / kappa) (Cheng et al., arXiv 2506.14758), for advantages of another estimator
+    than GRPO's, e.g. `ei_l2o`.
+
+    Args:
+        advantages: `[..., n]`, of any estimator.
+        token_entropy: `[..., n, T]`, in nats, >= 0.
+        mask: `[..., n, T]`, true at the tokens of the answer; all tokens if left out.
+        alpha: weight of the entropy, >= 0.
+        kappa: bound of the term relative to the advantage, > 1.
+
+    Raises:
+        ValueError: shapes that do not fit, parameters outside their ranges, entropies that are not finite.
+    """
     if not (math.isfinite(alpha) and alpha >= 0):
         raise ValueError(f"alpha must be finite and >= 0, got {alpha}: 0 switches the entropy term off")
     if not kappa > 1:

@@ -19,6 +19,25 @@ def pass_at_k(n: Tensor | int, c: Tensor | int, k: Tensor | int) -> Tensor | flo
 
 
 def pass_at_k(n: Tensor | int, c: Tensor | int, k: Tensor | int) -> Tensor | float:
+    """Return the unbiased pass@k of ``n`` samples of which ``c`` succeeded.
+
+    1 - C(n-c, k) / C(n, k), the mean of max over all k-subsets (Eq. 12 of arXiv 2606.06080; Chen et al.,
+    arXiv 2107.03374), computed as -expm1 of sum_{i < k} log(1 - c/(n-i)): no binomials, accurate near 0 and 1.
+
+    Unbiased for pass@k of one question. Smallest n: k; 1 <= k <= n. Time and memory O(k) per element.
+
+    Args:
+        n: number of samples, an int or an integer tensor; the three arguments are broadcast.
+        c: number of successes, 0 <= c <= n.
+        k: samples drawn, 1 <= k <= n.
+
+    Returns:
+        A float if all three are ints, else a float64 tensor of the broadcast shape.
+
+    Raises:
+        TypeError: not integers (a bool or a float is none).
+        ValueError: outside these ranges, with the first index where.
+    """
     device = next((x.device for x in (n, c, k) if isinstance(x, Tensor)), torch.device("cpu"))
     wanted = [_whole(x, what).to(device) for x, what in ((n, "n"), (c, "c"), (k, "k"))]
     total = wanted[0] * wanted[1] * wanted[2]

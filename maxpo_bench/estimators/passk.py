@@ -21,11 +21,42 @@ from maxpo_bench.estimators.pieces import containing_excess_by_rank
 
 
 def passk_analytic(rewards: Tensor, k: int) -> Tensor:
+    """Return the analytical pass@K advantage without deviation, `[..., n]`.
+
+    R_i - rho_K = ((n-K)/n) A_i (Chen et al., arXiv 2508.10751, Eq. 14, 15 without the division; Eq. 88-96 of arXiv
+    2606.06080). Published for binary rewards; the formula holds for all. Exactly centred; identically 0 at K = n.
+
+    Scale K/n: proportional, E[(K/n) sum_i a_i s_i] = (n-K)/n grad J_K; unbiased for no K. Smallest n: K; 1 <= K <= n.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "passk_analytic", k_samples)
     return groups.restore(containing_excess_by_rank(groups, k))
 
 
 def passk_analytic_std(rewards: Tensor, k: int) -> Tensor:
+    """Return the analytical pass@K advantage over the deviation of pass@K, `[..., n]`.
+
+    (R_i - rho_K) / sqrt(rho_K (1 - rho_K)) for rewards 0 and 1 (Chen et al., arXiv 2508.10751, Eq. 14, 15; Eq. 97 of
+    arXiv 2606.06080). With u = 1 - rho_K = C(z, K) / C(n, K) and z zeros it is sqrt(u / (1-u)) for a one and -(n-z)/z
+    times that for a zero. Exactly centred; 0 where rho_K is 0 or 1.
+
+    Scale K/n by convention; not unbiased for any K (normalised). Smallest n: K+1; 1 <= K <= n-1 (0/0 at K = n).
+
+    Args:
+        rewards: `[..., n]`, finite, 0 or 1.
+        k: objective size K, 1 <= K <= n-1.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k + 1``, or rewards that are neither 0 nor 1 (NaN and infinities among them).
+    """
     name, k, dtype = "passk_analytic_std", check_k(k), check_rewards(rewards)
     n = rewards.shape[-1]
     check_group_size(name, n, k, k_samples_and_another(k))
@@ -37,6 +68,21 @@ def passk_analytic_std(rewards: Tensor, k: int) -> Tensor:
 
 
 def passk_top1(rewards: Tensor, k: int | None = None) -> Tensor:
+    """Return maximum minus second maximum for the best sample and 0 for the others, `[..., n]`.
+
+    EI at K = n (Tang et al., arXiv 2503.19595; Eq. 5 of arXiv 2606.06080 with K = n; verl's ``grpo_passk`` without
+    deviation). All zeros under a tied maximum, as EI is; implementations that pay one of the tied are biased.
+
+    Scale K/n: unbiased at K = n only; for another K it estimates grad J_n up to the factor K/n. Smallest n: 2; any K.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K. Not used by the formula, which is that of K = n; n if left out.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < 2``, or rewards that are NaN or infinite.
+    """
     groups, _ = sort_groups(rewards, 1 if k is None else k, "passk_top1", two)
     by_rank = torch.zeros_like(groups.values)
     by_rank[..., -1] = groups.values[..., -1] - groups.values[..., -2]

@@ -15,6 +15,22 @@ from maxpo_bench.estimators.pieces import conditional_max_by_rank, containing_ex
 
 
 def pkpo_sloo(rewards: Tensor, k: int) -> Tensor:
+    """Return PKPO's sloo advantage, `[..., n]`.
+
+    (K/n) R_i - K/(n-1) V_i = (K/n) A_i - K/(n(n-1)) V_i (Walder and Karkhanis, arXiv 2505.15201, Eq. 29; Eq. 81-86 of
+    arXiv 2606.06080). That paper calls it biased: its advantage is (uncentred, short of the canonical one by a multiple
+    of V_i), its policy gradient is not, because V_i does not depend on sample i.
+
+    Scale 1, a plain sum: E[sum_i a_i s_i] = grad J_K, unbiased for every K. Smallest n: K+1; 1 <= K <= n-1.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n-1.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k + 1``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "pkpo_sloo", k_samples_and_another)
     n = groups.n
     shortfall = leave_one_out_max_by_rank(groups, k) / (n - 1)
@@ -22,21 +38,82 @@ def pkpo_sloo(rewards: Tensor, k: int) -> Tensor:
 
 
 def pkpo_sloo_minus_one(rewards: Tensor, k: int) -> Tensor:
+    """Return PKPO's sloo_minus_one advantage, `[..., n]`.
+
+    (K/n) EI_i (Walder and Karkhanis, arXiv 2505.15201, Eq. 33; Eq. 77-80 of arXiv 2606.06080); (1/n) r_i at K = 1.
+
+    Scale 1, a plain sum: E[sum_i a_i s_i] = grad J_K, unbiased for every K. Smallest n: K; 1 <= K <= n.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "pkpo_sloo_minus_one", k_samples)
     return groups.restore(expected_improvement_by_rank(groups, k) * (k / groups.n))
 
 
 def all_subsets(rewards: Tensor, k: int) -> Tensor:
+    """Return the all-subsets transformed reward, `[..., n]`.
+
+    (K/n) R_i: the share of sample i in the mean maximum of all K-subsets (Bagirov et al., arXiv 2510.23393, Eq. 9;
+    Eq. 98, 99 of arXiv 2606.06080). On-policy form; uncentred.
+
+    Scale 1, a plain sum: E[sum_i a_i s_i] = grad J_K, unbiased for every K. Smallest n: K; 1 <= K <= n.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "all_subsets", k_samples)
     return groups.restore(conditional_max_by_rank(groups, k) * (k / groups.n))
 
 
 def all_subsets_centered(rewards: Tensor, k: int) -> Tensor:
+    """Return the all-subsets reward minus its mean over the group, `[..., n]`.
+
+    (K/n) (R_i - rho_K) = K(n-K)/n^2 A_i (Bagirov et al., arXiv 2510.23393; Eq. 100-102 of arXiv 2606.06080). Exactly
+    centred; identically 0 at K = n, where there is one subset only.
+
+    Scale 1, a plain sum: proportional, E[sum_i a_i s_i] = (n-K)/n grad J_K; unbiased for no K. Smallest n: K;
+    1 <= K <= n.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "all_subsets_centered", k_samples)
     return groups.restore(containing_excess_by_rank(groups, k) * (k / groups.n))
 
 
 def bon_mean(rewards: Tensor, k: int) -> Tensor:
+    """Return the z-score of the all-subsets reward ("BoN mean"), `[..., n]`.
+
+    (R_i - mean R) / std R with the sample standard deviation (n-1) and no epsilon: the z-score of the canonical
+    advantage (Bagirov et al., arXiv 2510.23393, appendix; Eq. 103 of arXiv 2606.06080). 0 where the deviation is 0.
+    Its size does not shrink with the signal, also where A itself is below the smallest float.
+
+    Scale K/n by convention; not unbiased for any K (normalised). Smallest n: K+1; 1 <= K <= n-1 (0/0 at K = n).
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n-1.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k + 1``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "bon_mean", k_samples_and_another)
     sums = groups.prefix(rescaled_weights(groups, k))
     return groups.restore(z_score(centre(sums), eps=0.0, ddof=1))

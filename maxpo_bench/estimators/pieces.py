@@ -20,21 +20,80 @@ from maxpo_bench.estimators.max_at_k import canonical_by_rank, improvement_prefi
 
 
 def max_at_k(rewards: Tensor, k: int) -> Tensor:
+    """Return rho_K, the unbiased estimate of max@K of each group, `[...]` (the last axis is reduced).
+
+    rho_K = avg_T max_T over the K-subsets T (Eq. 12, 87 of arXiv 2606.06080), = r_(1) + sum_m d_m (1 - C(m-1, K) /
+    C(n, K)); for binary rewards with c ones 1 - C(n-c, K) / C(n, K), see `pass_at_k`. It is the mean of R and of V.
+
+    Unbiased for J_K. Smallest n: K; 1 <= K <= n.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "max_at_k", k_samples)
     return rho(groups, k).squeeze(-1).to(groups.dtype)
 
 
 def conditional_max(rewards: Tensor, k: int) -> Tensor:
+    """Return R_i, the mean maximum of the K-subsets that contain sample i, `[..., n]`.
+
+    R_i = avg_S max(r_i, max_S) over the (K-1)-subsets S without i (Eq. 8, 49 of arXiv 2606.06080); R_i = r_i at K = 1.
+
+    As an advantage it is unbiased under the scale K/n, uncentred. Smallest n: K; 1 <= K <= n.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "conditional_max", k_samples)
     return groups.restore(conditional_max_by_rank(groups, k))
 
 
 def leave_one_out_max(rewards: Tensor, k: int) -> Tensor:
+    """Return V_i, the mean maximum of the K-subsets without sample i, `[..., n]`.
+
+    V_i = avg_T max_T over the K-subsets T without i (Eq. 8, 50 of arXiv 2606.06080), = rho_K - (K/n) A_i. It does not
+    depend on r_i, so it is a baseline that leaves the policy gradient unbiased.
+
+    Smallest n: K+1; 1 <= K <= n-1.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n-1.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k + 1``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "leave_one_out_max", k_samples_and_another)
     return groups.restore(leave_one_out_max_by_rank(groups, k))
 
 
 def comparator_max(rewards: Tensor, k: int) -> Tensor:
+    """Return C_i, the mean maximum of K-1 of the other samples, `[..., n]`.
+
+    C_i = avg_S max_S over the (K-1)-subsets S without i (Sec. 4.2 of arXiv 2606.06080), so that EI = R - C and
+    B = V - C; C_i = 0 at K = 1. It is V_i for K-1.
+
+    Smallest n: K; 1 <= K <= n.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "comparator_max", k_samples)
     if k == 1:
         return groups.restore(torch.zeros_like(groups.values))
@@ -42,11 +101,42 @@ def comparator_max(rewards: Tensor, k: int) -> Tensor:
 
 
 def l1o_baseline(rewards: Tensor, k: int) -> Tensor:
+    """Return the mean EI of the other samples, `[..., n]`.
+
+    1/(n-1) sum_{j != i} EI_j (Sec. 3.1 of arXiv 2606.06080). Not a valid baseline for K >= 2: the others' EI depends on
+    sample i, which makes `ei_l1o` biased.
+
+    Smallest n: max(K, 2); 1 <= K <= n.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < max(k, 2)``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "l1o_baseline", k_samples_at_least_two)
     return groups.restore(mean_of_others(improvement_prefix(groups, k)) + (groups.lowest if k == 1 else 0))
 
 
 def l2o_baseline(rewards: Tensor, k: int) -> Tensor:
+    """Return B_i, the leave-two-out baseline, `[..., n]`.
+
+    B_i = 1/(n-1) sum_{j != i} EI_j, each computed without sample i (Eq. 6, 56 of arXiv 2606.06080), = V_i - C_i; the
+    mean of the others at K = 1. Computed as sum_{m <= i} d_m q(m-1) (n-m)/(n-K) + sum_{m > i} d_m q(m-2) (n-m+1)/(n-K)
+    with q(x) = C(x, K-1) / C(n-1, K-1): no differences of large numbers.
+
+    Smallest n: K+1; 1 <= K <= n-1.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 1 <= K <= n-1.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 1``, ``n < k + 1``, or rewards that are NaN or infinite.
+    """
     groups, k = sort_groups(rewards, k, "l2o_baseline", k_samples_and_another)
     if k == 1:
         return groups.restore(mean_of_others(groups.values - groups.lowest) + groups.lowest)

@@ -12,6 +12,21 @@ from maxpo_bench.estimators.gaps import SortedGroups, sort_groups
 
 
 def ei_dense(rewards: Tensor, k: int) -> Tensor:
+    """Return EI by the paper's quadratic form, `[..., n]`; the reference for tests of `ei`.
+
+    EI = D w with D_jl = (r_(j) - r_(l))+ and w_l = C(l-1, K-2) / C(n-1, K-1) for ranks l (Theorem E.1, Eq. 35 of arXiv
+    2606.06080). O(n^2) memory.
+
+    Scale K/n, unbiased. Smallest n: K; 2 <= K <= n.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 2 <= K <= n.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 2``, ``n < k``, or rewards that are NaN or infinite.
+    """
     groups = _sorted_for_dense(rewards, k, "ei_dense")
     n = groups.n
     counts = [math.comb(rank - 1, k - 2) / math.comb(n - 1, k - 1) for rank in range(1, n + 1)]
@@ -20,6 +35,21 @@ def ei_dense(rewards: Tensor, k: int) -> Tensor:
 
 
 def l2o_dense(rewards: Tensor, k: int) -> Tensor:
+    """Return the leave-two-out baseline by the paper's quadratic form, `[..., n]`; reference for `l2o_baseline`.
+
+    B_i = sum_l Mbar_il W_il, Mbar_il = (sum_j D_jl - D_il) / (n-1), W_il = C(l-1-[l>i], K-2) / C(n-2, K-1), W_ii = 0,
+    by ranks, so that ties are right (Theorem E.2, Eq. 41 of arXiv 2606.06080). O(n^2) memory.
+
+    Smallest n: K+1; 2 <= K <= n-1.
+
+    Args:
+        rewards: `[..., n]`, finite.
+        k: objective size K, 2 <= K <= n-1.
+
+    Raises:
+        TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
+        ValueError: ``k < 2``, ``n < k + 1``, or rewards that are NaN or infinite.
+    """
     groups = _sorted_for_dense(rewards, k, "l2o_dense")
     n, improvements = groups.n, _improvements(groups)
     others = (improvements.sum(-2, keepdim=True) - improvements) / (n - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 from torch import Tensor
 
@@ -124,8 +124,7 @@ class Estimator:
         """
         check_rewards(rewards)
         self.check_group_size(rewards.shape[-1])
-        function: Callable[..., object] = self.spec.function
-        result = function(rewards, self.k, **self.params)
+        result = cast(object, self.spec.function(rewards, self.k, **self.params))
         if not isinstance(result, Tensor):
             raise TypeError(f"estimator {self.name!r} must return a torch.Tensor, got {type(result).__name__}")
         if result.shape != rewards.shape:
