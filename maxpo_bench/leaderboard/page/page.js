@@ -1,0 +1,84 @@
+"use strict";
+
+const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
+
+/* What a cell is sorted by: a number, a text, or null for what is missing. "3–5" counts as 3, "≥1000" as 1000. */
+function sortKey(text, isNumeric) {
+  const trimmed = text.trim();
+  if (!isNumeric) return trimmed === "" || trimmed === "–" ? null : trimmed;
+  const value = parseFloat(trimmed.replace(/^≥/, ""));
+  return Number.isNaN(value) ? null : value;
+}
+
+/* Compare two keys, direction 1 ascending, -1 descending; null comes last either way. */
+function compareKeys(a, b, direction) {
+  if (a === null || b === null) return (a === null) - (b === null);
+  return direction * (typeof a === "number" ? a - b : collator.compare(a, b));
+}
+
+function cellText(group, column) {
+  const cell = group.rows[0].cells[column];
+  return (cell.querySelector("b, summary, em") || cell).textContent;
+}
+
+/* Sort a table's groups (an entry, its details, its rescaled copies) by one column, from the order they came in. */
+function sortTable(table, groups, column, isNumeric, direction) {
+  const keyed = groups.map((group) => ({ group, key: sortKey(cellText(group, column), isNumeric) }));
+  keyed.sort((a, b) => compareKeys(a.key, b.key, direction));
+  const fragment = document.createDocumentFragment();
+  for (const { group } of keyed) fragment.append(group);
+  table.append(fragment);
+}
+
+function makeSortable(table) {
+  const groups = Array.from(table.tBodies);
+  const heads = Array.from(table.tHead.rows[0].cells);
+  heads.forEach((head, column) => {
+    const label = head.querySelector("span");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.title = label.title;
+    button.textContent = label.textContent;
+    label.replaceWith(button);
+    button.addEventListener("click", () => {
+      const best = head.dataset.best === "high" ? -1 : 1;
+      const was = head.getAttribute("aria-sort");
+      const now = was ? (was === "ascending" ? -1 : 1) : best;
+      sortTable(table, groups, column, head.dataset.sort === "number", now);
+      heads.forEach((other) => other.removeAttribute("aria-sort"));
+      head.setAttribute("aria-sort", now > 0 ? "ascending" : "descending");
+    });
+  });
+  heads[0].setAttribute("aria-sort", "ascending");
+}
+
+/* Show the groups that contain every word of the query, and hide tables without any. */
+function makeFilter(box) {
+  const entries = Array.from(document.querySelectorAll("tbody"), (group) => ({
+    group,
+    text: group.textContent.toLowerCase(),
+  }));
+  const input = box.querySelector("input");
+  const status = box.querySelector("[role=status]");
+  const apply = () => {
+    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const { group, text } of entries) {
+      group.hidden = !words.every((word) => text.includes(word));
+      shown += !group.hidden;
+    }
+    for (const section of document.querySelectorAll("section.board")) {
+      section.hidden = words.length > 0 && !section.querySelector("tbody:not([hidden])");
+    }
+    status.textContent = words.length ? `${shown} of ${entries.length} shown` : "";
+  };
+  input.addEventListener("input", apply);
+  box.hidden = false;
+  apply();
+}
+
+if (typeof document !== "undefined") {
+  document.querySelectorAll("section.board table").forEach(makeSortable);
+  makeFilter(document.querySelector(".find"));
+}
+if (typeof module !== "undefined") module.exports = { sortKey, compareKeys };

@@ -1,0 +1,334 @@
+"""The page: complete without scripts, closed to strangers' text, and sortable for real where a browser is at hand."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from leaderboard_samples import entry, large_board, sample_board
+
+from maxpo_bench.leaderboard.columns import columns
+from maxpo_bench.leaderboard.entry import Interval, Leaderboard
+from maxpo_bench.leaderboard.site import render_page, write_site
+from maxpo_bench.leaderboard.site_axis import WIDTH, LogAxis
+from maxpo_bench.leaderboard.site_table import with_links
+from maxpo_bench.leaderboard.table import render_json, render_markdown
+
+SCRIPT = Path(__file__).parents[2] / "maxpo_bench" / "leaderboard" / "page" / "page.js"
+BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, and the text inside each tag of a kind."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[str] = []
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def count(self, tag: str) -> int:
+        return sum(name == tag for name, _ in self.tags)
+
+
+def digests(page: str, tag: str) -> list[str]:
+    blocks = re.findall(rf"<{tag}>(.*?)</{tag}>", page, flags=re.DOTALL)
+    return ["sha256-" + base64.b64encode(hashlib.sha256(block.encode()).digest()).decode() for block in blocks]
+
+
+def policy(page: str) -> dict[str, str]:
+    found = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert found
+    return dict(part.strip().split(" ", 1) for part in found[1].split(";"))
+
+
+def test_policy_lets_in_this_style_and_script_only() -> None:
+    page = render_page(sample_board())
+    rules = policy(page)
+    assert rules["default-src"] == "'none'"
+    assert rules["style-src"] == f"'{digests(page, 'style')[0]}'"
+    assert rules["script-src"] == f"'{digests(page, 'script')[0]}'"
+    assert "unsafe" not in page
+    assert page.index("Content-Security-Policy") < page.index("<style>")
+    outline = Outline(page)
+    assert (outline.count("style"), outline.count("script")) == (1, 1)
+    for tag, attributes in outline.tags:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")], tag
+        assert tag not in ("link", "iframe", "object", "form") or attributes.get("rel") == "icon"
+        assert not (attributes.get("src") or "").startswith(("http", "//"))
+
+
+def test_page_is_complete_without_scripts() -> None:
+    board = sample_board()
+    page = render_page(board)
+    body = page[: page.index("<script>")]
+    outline = Outline(body)
+    assert outline.count("table") == 4
+    heads = [attributes for tag, attributes in outline.tags if tag == "th" and attributes["scope"] == "col"]
+    assert len(heads) == 4 * len(columns(board))
+    explained = {attributes.get("id") for _, attributes in outline.tags}
+    assert all(head["aria-describedby"] in explained for head in heads)
+    text = "".join(outline.texts)
+    for column in columns(board):
+        assert column.meaning in text
+    for one in board.entries:
+        assert one.name in text
+        assert one.summary in text
+    assert "arXiv 2606.06080" in text
+    assert "2.13.0" in text
+    assert "0123456789abcdef0123456789abcdef01234567" in text
+    assert '<p class="find" hidden>' in body
+    order = [body.index(f'id="{klass}"') for klass in ("main", "direction", "biased", "null")]
+    assert order == sorted(order)
+
+
+def test_copies_stay_in_their_originals_group() -> None:
+    page = render_page(sample_board())
+    group = next(part for part in page.split("<tbody>") if "<summary>half_l2o" in part)
+    assert group.index("<summary>ei_l2o") < group.index("<summary>half_l2o")
+    assert "<td>= ei_l2o" in group
+
+
+def test_hostile_strings_are_text() -> None:
+    bad = "<script>alert('x')</script><img src=x onerror=\"y\"> & </td></table>"
+    hostile = entry(
+        bad,
+        title=bad,
+        summary=f"{bad} javascript:alert(1) https://example.org/a?b=1&c='\"><b>",
+        paper=f"{bad} data:text/html,x",
+        equation=bad,
+        authors=bad,
+        licence=bad,
+        submission_hash="<b>12",
+        scorer={"<i>key": bad, "date": bad, "nested": {"x": bad}},
+        extra={"hidden": bad},
+    )
+    plain = Outline(render_page(Leaderboard("quick-1", [entry("plain")], {})))
+    page = render_page(Leaderboard("quick-1", [hostile], {}), [("a'b<c>.png", bad)], title=bad)
+    outline = Outline(page)
+    assert bad in "".join(outline.texts)
+    assert outline.count("script") == outline.count("style") == 1
+    assert outline.count("img") == 1
+    assert outline.count("table") == plain.count("table")
+    assert outline.count("td") == plain.count("td")
+    links = [attributes["href"] or "" for tag, attributes in outline.tags if tag == "a"]
+    assert "https://example.org/a?b=1&c=" in links
+    assert all(link.startswith(("#", "https://", "figures/", "leaderboard.")) for link in links)
+    assert all(not [name for name in attributes if name.startswith("on")] for _, attributes in outline.tags)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("plain & <b>", "plain &amp; &lt;b&gt;"),
+        ("arXiv 2606.06080", '<a href="https://arxiv.org/abs/2606.06080">arXiv 2606.06080</a>'),
+        ("arxiv:2606.06080v2", "arxiv:2606.06080v2"),
+        ("see (arXiv:2508.10751).", 'see (<a href="https://arxiv.org/abs/2508.10751">arXiv:2508.10751</a>).'),
+        ("http://a.example/x.", '<a href="http://a.example/x">http://a.example/x</a>.'),
+        ("javascript:alert(1)", "javascript:alert(1)"),
+        ("data:text/html,x ftp://a.example/", "data:text/html,x ftp://a.example/"),
+        ('https://a.example/"onx=1', '<a href="https://a.example/">https://a.example/</a>&quot;onx=1'),
+    ],
+)
+def test_only_http_becomes_a_link(text: str, expected: str) -> None:
+    assert with_links(text) == expected
+
+
+def test_site_is_deterministic_and_carries_its_data(tmp_path: Path) -> None:
+    figure = tmp_path / "learning_curves.png"
+    figure.write_bytes(PNG)
+    written = []
+    for name in ("one", "two"):
+        index = write_site(sample_board(), tmp_path / name / "deep", figures=[figure], title="A title")
+        assert index == tmp_path / name / "deep" / "index.html"
+        found = sorted(path for path in index.parent.rglob("*") if path.is_file())
+        written.append({path.relative_to(index.parent).as_posix(): path.read_bytes() for path in found})
+    assert written[0] == written[1]
+    assert sorted(written[0]) == ["figures/learning_curves.png", "index.html", "leaderboard.json", "leaderboard.md"]
+    assert written[0]["leaderboard.md"].decode() == render_markdown(sample_board())
+    assert written[0]["leaderboard.json"].decode() == render_json(sample_board())
+    page = written[0]["index.html"].decode()
+    assert "<title>A title</title>" in page
+    assert 'alt="Learning curves"' in page
+    assert 'href="leaderboard.json" download' in page
+    assert "\r" not in page
+
+
+def test_figures_take_captions_and_stay_where_they_are(tmp_path: Path) -> None:
+    folder = tmp_path / "figures"
+    folder.mkdir()
+    figure = folder / "b 1.svg"
+    figure.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    page = write_site(sample_board(), tmp_path, figures=[(figure, 'Bias < 1 & "so"')]).read_text(encoding="utf-8")
+    assert 'src="figures/b%201.svg" alt="Bias &lt; 1 &amp; &quot;so&quot;"' in page
+    assert figure.read_text().startswith("<svg")
+    with pytest.raises(ValueError, match="two figures are named"):
+        write_site(sample_board(), tmp_path, figures=[figure, tmp_path / "figures" / ".." / "figures" / "b 1.svg"])
+    with pytest.raises(FileNotFoundError, match="no figure at"):
+        write_site(sample_board(), tmp_path, figures=[tmp_path / "gone.png"])
+    with pytest.raises(ValueError, match=r"cannot be shown on a page: save it as one of \.png"):
+        write_site(sample_board(), tmp_path, figures=[tmp_path / "a.pdf"])
+
+
+def test_empty_board_makes_a_page() -> None:
+    page = render_page(Leaderboard("full-1", [], {}))
+    assert "No entries yet." in page
+    assert 'id="biased"' not in page
+    assert 'id="figures"' not in page
+
+
+def test_five_hundred_entries_stay_light() -> None:
+    small, large = (len(render_page(large_board(size)).encode()) for size in (0, 500))
+    assert large < 480_000
+    assert (large - small) / 500 < 900
+
+
+def test_axis_shows_every_interval_and_the_reference() -> None:
+    entries = [entry(str(i), b95_ratio=Interval(r, r / 2, r * 1.5)) for i, r in enumerate((0.3, 1.0, 40.0))]
+    axis = LogAxis.over(entries)
+    ends = [end for one in entries for end in (one.b95_ratio.low, one.b95_ratio.high) if end]
+    places = [axis.x(end) for end in sorted(ends)]
+    assert places == sorted(set(places))
+    assert 0 < places[0] < places[-1] < WIDTH
+    assert 1.0 in axis.ticks()
+    assert axis.x(16) - axis.x(4) == pytest.approx(axis.x(4) - axis.x(1), abs=1)
+
+
+@pytest.mark.parametrize("high", [1.0, 3.0, 50.0, 1000.0])
+def test_ticks_are_few_and_the_cap_is_an_arrow(high: float) -> None:
+    axis = LogAxis.over([entry(b95_ratio=Interval(high, 0.9, high))])
+    assert 2 <= len(axis.ticks()) <= 5
+    assert axis.low <= 0.9
+    assert axis.high >= high
+    assert ("class=cap" in axis.bar(Interval(high, 0.9, high))) == (high == 1000.0)
+    assert axis.bar(Interval()) == ""
+
+
+def test_setups_are_written_once_and_told_apart() -> None:
+    same = [entry("a"), entry("b"), entry("c", scorer={"date": "2031-05-06", "torch": "2.14.0"})]
+    page = render_page(Leaderboard("quick-1", same, {}))
+    assert page.count("2.13.0") == 1
+    assert page.count("2.14.0") == 1
+    assert page.count("<a href=#s1>") == 2
+    assert page.count("2031-05-06, <a href=#s2>") == 1
+
+
+def node(code: str) -> object:
+    program = shutil.which("node")
+    if program is None:
+        pytest.skip("node is not installed")
+    script = f"const page = require({json.dumps(str(SCRIPT))}); console.log(JSON.stringify({code}))"
+    done = subprocess.run([program, "-e", script], capture_output=True, text=True, timeout=30, check=True)
+    return json.loads(done.stdout)
+
+
+def test_sort_keys_read_what_the_cells_say() -> None:
+    cells = ["1.31", "≥1000", "–", "", "4–5", "= ei", "100%", "1.0e-5", "-0.5", "0"]
+    found = node(f"{json.dumps(cells)}.map((text) => page.sortKey(text, true))")
+    assert found == [1.31, 1000, None, None, 4, None, 100, 1e-5, -0.5, 0]
+    assert node('["ei", " – ", "3"].map((text) => page.sortKey(text, false))') == ["ei", None, "3"]
+
+
+def test_missing_comes_last_in_both_directions() -> None:
+    values = [None, 3, 1000, None, 0.5, 20]
+    up = node(f"{json.dumps(values)}.sort((a, b) => page.compareKeys(a, b, 1))")
+    down = node(f"{json.dumps(values)}.sort((a, b) => page.compareKeys(a, b, -1))")
+    assert up == [0.5, 3, 20, 1000, None, None]
+    assert down == [1000, 20, 3, 0.5, None, None]
+    names = node('["s10", "s9", null, "Alpha", "beta"].sort((a, b) => page.compareKeys(a, b, 1))')
+    assert names == ["Alpha", "beta", "s9", "s10", None]
+
+
+DRIVER = """
+const report = {};
+const main = document.querySelector("#main table");
+const names = () => Array.from(main.tBodies, (b) => b.querySelector("summary").textContent);
+const press = (text) => Array.from(main.querySelectorAll("thead button")).find((b) => b.textContent === text).click();
+const sorted = () => Array.from(main.querySelectorAll("thead th"), (h) => h.getAttribute("aria-sort")).filter(Boolean);
+report.start = [names(), sorted()];
+press("B95"); report.up = [names(), sorted()];
+press("B95"); report.down = [names(), sorted()];
+press("Estimator"); report.name = [names(), sorted()];
+press("Rank"); report.rank = names();
+press("Solved"); report.solved = sorted();
+const find = document.getElementById("find");
+const type = (text) => {
+  find.value = text;
+  find.dispatchEvent(new Event("input"));
+  return [
+    Array.from(document.querySelectorAll("tbody:not([hidden]) summary"), (s) => s.textContent),
+    Array.from(document.querySelectorAll("section.board:not([hidden])"), (s) => s.id),
+    document.querySelector("[role=status]").textContent,
+  ];
+};
+report.biased = type("BIASED grpo");
+report.none = type("nobody has this");
+report.all = type("")[0].length;
+report.isBoxShown = find.offsetHeight > 0;
+const details = document.querySelector("#main details");
+const height = () => main.querySelector("tr.d").offsetHeight;
+report.closed = height();
+details.open = true;
+report.opened = height();
+report.style = getComputedStyle(document.body).backgroundColor !== "rgba(0, 0, 0, 0)";
+report.image = document.querySelector("figure img").naturalWidth;
+document.title = JSON.stringify(report);
+"""
+
+
+def test_a_browser_sorts_filters_and_unfolds(tmp_path: Path) -> None:
+    if BROWSER is None:
+        pytest.skip("no Chromium to open the page with")
+    figure = tmp_path / "dot.png"
+    figure.write_bytes(PNG)
+    index = write_site(sample_board(), tmp_path / "site", figures=[figure])
+    report = drive(index, tmp_path)
+    start, aria = report["start"]
+    assert start == ["ei_l2o", "all_subsets_centered", "passk_analytic", "pkpo_sloo_minus_one", "ei", "all_subsets"]
+    assert aria == ["ascending"]
+    assert report["up"] == [start, ["ascending"]]
+    assert report["down"][1] == ["descending"]
+    assert report["down"][0][:3] == ["all_subsets", "ei", "pkpo_sloo_minus_one"]
+    assert report["name"] == [sorted(start), ["ascending"]]
+    assert report["rank"] == start
+    assert report["solved"] == ["descending"]
+    assert report["biased"] == [["grpo"], ["biased"], "1 of 11 shown"]
+    assert report["none"] == [[], [], "0 of 11 shown"]
+    assert report["all"] == 12
+    assert report["isBoxShown"]
+    assert report["closed"] == 0
+    assert report["opened"] > 40
+    assert report["style"]
+    assert report["image"] == 1
+
+
+def drive(index: Path, tmp_path: Path) -> dict[str, list]:
+    """Run `DRIVER` in the page, its digest added to the page's own policy, and return what it puts into the title."""
+    page = index.read_text(encoding="utf-8")
+    driver = f'addEventListener("load", () => {{{DRIVER}}});'
+    digest = base64.b64encode(hashlib.sha256(driver.encode()).digest()).decode()
+    page = page.replace("script-src ", f"script-src 'sha256-{digest}' ").replace(' loading="lazy"', "")
+    index.write_text(page.replace("</body>", f"<script>{driver}</script></body>"), encoding="utf-8")
+    command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    command += ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--dump-dom"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", index.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    title = re.search(r"<title>(.*?)</title>", done.stdout, flags=re.DOTALL)
+    if title is None:
+        pytest.skip(f"the browser does not start here: {done.stderr[-300:]}")
+    return json.loads(title[1].replace("&quot;", '"').replace("&amp;", "&"))
