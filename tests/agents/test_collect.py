@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from stable_baselines3.common.vec_env import DummyVecEnv
 
+from maxpo_bench.agents import GymVectorToSB3
 from maxpo_bench.agents.collect import collect
 from maxpo_bench.agents.vector_envs import IdlingVectorEnv, env_options, make_vector_env
 
@@ -164,6 +166,12 @@ class TestMakeVectorEnv:
         with pytest.raises(ValueError, match="make it with num_envs=3"):
             make_vector_env(env, 3)
 
+    def test_stable_baselines3s_view_of_one_is_taken_off(self):
+        env = SyncVectorEnv([Countdown] * 2)
+        assert make_vector_env(GymVectorToSB3(env), 2) is env
+        with pytest.raises(TypeError, match="env must be"):
+            make_vector_env(DummyVecEnv([Countdown] * 2), 2)
+
     def test_options_need_an_id(self):
         with pytest.raises(ValueError, match="need an environment id"):
             make_vector_env(Countdown(), 2, {"length": 3})
@@ -183,6 +191,19 @@ class TestMakeVectorEnv:
 
         with pytest.raises(ValueError, match="hand over a function that makes one"):
             make_vector_env(Uncopyable(), 2)
+
+
+def test_environments_that_take_any_option_are_not_checked():
+    def make(**options):
+        assert options == {"anything": 1}
+        return Countdown()
+
+    gym.register("maxpo-test/Any-v0", entry_point=make)
+    try:
+        assert env_options("maxpo-test/Any-v0") is None
+        assert make_vector_env("maxpo-test/Any-v0", 2, {"anything": 1}).num_envs == 2
+    finally:
+        gym.registry.pop("maxpo-test/Any-v0")
 
 
 def test_options_of_an_id():

@@ -86,24 +86,24 @@ def test_groups_are_averaged_not_pooled():
 
 
 def test_gradient_variance_is_that_between_steps():
-    """Average of the within-step estimate against the variance over 1000 independent steps.
+    """Average of the within-step estimate against the variance over 400 independent steps.
 
-    Both are means of 1000 values; their difference is bounded by 6 standard errors of the squared deviations
+    Both are means of 400 values; their difference is bounded by 6 standard errors of the squared deviations
     (false alarms below 1e-7, allowing for their skew).
     """
     agent = bandit_agent("ei", groups_per_step=4, learning_rate=1e-12)
-    agent.learn(iterations=1000)
+    agent.learn(iterations=400)
     within = np.array([record["grad_variance"] for record in agent.iteration_log])
     other = bandit_agent("ei", groups_per_step=4, seed=1, log_variance=False)
     estimates = []
-    for _ in range(1000):
+    for _ in range(400):
         estimates.append(step(other).numpy())
         with torch.no_grad():
             other.policy.logits.copy_(torch.from_numpy(LOGITS))
     squares = ((np.array(estimates) - exact_gradient(3).numpy() / 3) ** 2).sum(axis=1)
-    error = (squares.var() / 1000 + within.var() / 1000) ** 0.5
+    error = (squares.var() / 400 + within.var() / 400) ** 0.5
     assert abs(squares.mean() - within.mean()) < 6 * error
-    assert error < 0.1 * squares.mean()
+    assert error < 0.15 * squares.mean()
 
 
 def test_gradient_variance_with_one_group_treats_episodes_as_samples():
@@ -238,6 +238,23 @@ def test_bounds_in_steps_and_iterations():
         agent.learn(iterations=-1)
 
 
+def test_an_interrupted_iteration_starts_again_and_its_steps_count_once():
+    def make():
+        return EIL2O("maxpo/Maze-v0", env_kwargs={"length": 9})
+
+    def interrupt(local_variables, global_variables):
+        if agent._n_updates == 2:
+            raise KeyboardInterrupt
+        return True
+
+    agent = make()
+    with pytest.raises(KeyboardInterrupt):
+        agent.learn(iterations=5, callback=interrupt)
+    assert agent.num_timesteps > agent.iteration_log[-1]["timesteps"]
+    agent.learn(iterations=3, reset_num_timesteps=False)
+    assert agent.iteration_log == make().learn(iterations=5).iteration_log
+
+
 def test_learning_rate_schedule_follows_the_progress():
     rates = []
     agent = bandit_agent("ei", learning_rate=lambda progress: progress)
@@ -317,7 +334,8 @@ def test_all_ways_to_name_an_estimator_agree():
         "maxpo/Bandit-v0", k=3, group_size=6, env_kwargs=BANDIT, policy_kwargs={"initial_logits": LOGITS},
         learning_rate=1.0,
     ).learn(iterations=5)  # fmt: skip
-    for estimator in ("ei_l2o", "maxpo", get_estimator("ei_l2o", 3), ei_l2o, as_estimator(ei_l2o, 3)):
+    own = as_estimator(lambda rewards, k: ei_l2o(rewards, k), 3)
+    for estimator in ("ei_l2o", "maxpo", get_estimator("ei_l2o", 3), ei_l2o, as_estimator(ei_l2o, 3), own):
         agent = bandit_agent(estimator).learn(iterations=5)
         assert agent.iteration_log == preset.iteration_log
 

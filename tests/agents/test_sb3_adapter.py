@@ -4,7 +4,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.spaces import Discrete
-from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor
@@ -157,6 +157,22 @@ def test_attributes_and_methods_of_a_batch_are_common():
     assert env.env_is_wrapped(TimeLimit) == [False, False]
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         env.get_attr("nothing")
+
+
+def test_environments_in_other_processes():
+    env = GymVectorToSB3(AsyncVectorEnv([Walk] * 2, autoreset_mode=AutoresetMode.SAME_STEP))
+    try:
+        assert env.reset().tolist() == [0, 0]
+        observations, _, dones, infos = env.step(np.array([0, 1]))
+        assert (observations.tolist(), dones.tolist()) == ([1, 10], [False, True])
+        assert infos[1]["terminal_observation"] == 1
+        env.set_attr("color", 7)
+        assert env.get_attr("color", indices=[1]) == [7]
+        assert env.env_method("double", 1) == [9, 9]
+        with pytest.raises(ValueError, match="leave indices out"):
+            env.env_method("double", 1, indices=[0])
+    finally:
+        env.close()
 
 
 def test_images():
