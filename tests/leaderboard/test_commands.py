@@ -1,0 +1,134 @@
+"""submit and leaderboard, on a suite made small enough for a test."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from maxpo_bench import cli
+from maxpo_bench.leaderboard import api, score_built_ins, submit, suite, table
+from maxpo_bench.leaderboard.suite import SUITES, MazeTrack
+
+NAMES = ["ei_l2o", "ei", "grpo"]
+COPY = "from maxpo_bench.estimators import ei\n\ndef advantages(rewards, k):\n    return 2 * ei(rewards, k)\n"
+POOLED = "def advantages(rewards, k):\n    return rewards - rewards.sum() / max(rewards.numel(), 1)\n"
+
+
+@pytest.fixture(autouse=True)
+def small_suite(monkeypatch):
+    full = SUITES.get("quick")
+    small = replace(full, num_groups=320, num_arms=10, maze=MazeTrack(15, 0.8, 0, 8, 4, 20, 20, (0.3, 1.0), 2, 3))
+    monkeypatch.setitem(suite.SUITES._entries, "quick-1", small)
+    monkeypatch.setattr(api, "ESTIMATORS", NAMES_REGISTRY)
+
+
+class _Few:
+    """Three of the built-in estimators."""
+
+    def __iter__(self):
+        return iter(NAMES)
+
+    def __contains__(self, name):
+        return name in NAMES
+
+    def canonical(self, name):
+        return name
+
+
+NAMES_REGISTRY = _Few()
+
+
+@pytest.fixture
+def results(tmp_path):
+    folder = tmp_path / "results"
+    for name in NAMES:
+        api.score_one(name, "quick", folder)
+    return folder
+
+
+def call(*arguments, code=0):
+    result = CliRunner().invoke(cli.app, [str(item) for item in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result.stdout
+
+
+def test_stored_scores_are_kept_and_missing_ones_made(results, monkeypatch):
+    scored = []
+    monkeypatch.setattr(api, "score_one", lambda name, suite, folder: scored.append(name))
+    paths = score_built_ins("quick", results)
+    assert scored == []
+    assert [path.parts[-3] for path in paths] == NAMES
+    assert all(path.is_file() for path in paths)
+
+
+def test_submission_is_scored_stored_and_ranked(results, tmp_path):
+    path = tmp_path / "twice_ei.py"
+    path.write_text(COPY)
+    printed = call("submit", path, "--suite", "quick", "--results", results)
+    assert "Certificate: proportional" in printed
+    assert "twice_ei is a rescaled copy of ei" in printed
+    assert {entry.name for entry in table("quick", results).entries} == {*NAMES, "twice_ei"}
+    entry = json.loads(call("submit", path, "--suite", "quick", "--results", results, "--json", "--quiet"))
+    assert (entry["name"], entry["status"], entry["sandbox"]) == ("twice_ei", "self-run", "none")
+
+
+def test_function_is_submitted_from_python(results):
+    from maxpo_bench.estimators import ei, l2o_baseline
+
+    def advantages(rewards, k):
+        return ei(rewards, k) - 0.5 * l2o_baseline(rewards, k)
+
+    done = submit(advantages, suite="quick", results=results, name="half")
+    assert done.scored.entry.kind == "exact"
+    assert done.board.ranks["half"] is not None
+    with pytest.raises(ValueError, match="needs a name"):
+        submit(advantages, suite="quick", results=results)
+    with pytest.raises(ValueError, match="built-in estimator's name"):
+        submit(advantages, suite="quick", results=results, name="ei")
+
+
+def test_contract_failure_ends_with_code_1_and_stores_nothing(results, tmp_path):
+    path = tmp_path / "pooled.py"
+    path.write_text(POOLED)
+    call("submit", path, "--suite", "quick", "--results", results, code=1)
+    assert not (results / "quick-1" / "pooled").exists()
+    assert "fail  groups independent" in call("submit", path, "--check-only", code=1)
+
+
+def test_check_only_prints_the_certificate(tmp_path):
+    path = tmp_path / "twice_ei.py"
+    path.write_text(COPY)
+    printed = call("submit", path, "--check-only")
+    assert "pass  permutation equivariant" in printed
+    assert "twice_ei: proportional" in printed
+
+
+def test_reference_must_be_scored_first(tmp_path):
+    path = tmp_path / "twice_ei.py"
+    path.write_text(COPY)
+    with pytest.raises(ValueError, match="--score quick"):
+        submit(path, suite="quick", results=tmp_path / "empty")
+
+
+def test_leaderboard_prints_writes_and_checks(results, tmp_path):
+    flags = ("--suite", "quick", "--results", results)
+    assert "ei_l2o" in call("leaderboard", *flags)
+    markdown = call("leaderboard", *flags, "--markdown")
+    board = json.loads(call("leaderboard", *flags, "--json"))
+    assert {entry["name"] for entry in board["entries"]} == set(NAMES)
+    page = tmp_path / "page"
+    call("leaderboard", *flags, "--html", page)
+    assert "ei_l2o" in (page / "index.html").read_text()
+    (results / "README.md").write_text(markdown)
+    call("leaderboard", *flags, "--check")
+    (results / "README.md").write_text(markdown.replace("grpo", "gpro"))
+    call("leaderboard", *flags, "--check", code=1)
+
+
+def test_scoring_from_the_command_writes_the_table(tmp_path, results):
+    (results / "README.md").unlink(missing_ok=True)
+    call("leaderboard", "--score", "quick", "--results", results, "--quiet")
+    assert "ei_l2o" in (results / "README.md").read_text()
