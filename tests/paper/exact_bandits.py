@@ -45,7 +45,7 @@ class Bandit:
 
 BANDITS = {
     "generic": Bandit(fractions("1/2", "1/3", "1/6"), fractions("-3/4", "1/2", "2")),
-    "tied": Bandit(fractions("1/4", "3/8", "1/4", "1/8"), fractions("1", "1", "-1/2", "1/4")),
+    "tied": Bandit(fractions("1/4", "5/8", "1/8"), fractions("1", "-1/2", "1")),
     "binary": Bandit(fractions("2/5", "3/5"), fractions("1", "0")),
     "all_negative": Bandit(fractions("1/5", "3/5", "1/5"), fractions("-1", "-5/2", "-1/8")),
 }

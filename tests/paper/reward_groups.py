@@ -36,17 +36,12 @@ GROUPS: dict[str, Rewards] = {
     "pair": eighths("pair", 2, -3, 3),
     "three": eighths("three", 3, -3, 3),
     "mixed_signs": eighths("mixed_signs", 5, -4, 4),
-    "seven": eighths("seven", 7, -4, 4),
-    "negative": eighths("negative", 4, -6, -1),
+    "negative": (Fraction(-3), Fraction(-1), Fraction(-3), Fraction(-11, 8)),
     "offset": eighths("offset", 4, 1000, 1002),
     "ties": few_levels("ties", 6, (Fraction(-1), Fraction(0), HALF, Fraction(2))),
-    "negative_ties": (Fraction(-3), Fraction(-1), Fraction(-3), Fraction(-1)),
     "tied_maximum": (Fraction(2), Fraction(1), Fraction(2), Fraction(-1)),
-    "tied_minimum": (Fraction(-1), HALF, Fraction(-1), Fraction(-1)),
     "constant": (Fraction(3, 4),) * 3,
     "binary": binary(5, 2),
-    "one_success": binary(3, 1),
-    "one_failure": binary(4, 3),
 }
 BINARY_GROUPS: dict[str, Rewards] = {
     f"{successes}_of_{n}": binary(n, successes) for n in (2, 4, 5) for successes in range(n + 1)
