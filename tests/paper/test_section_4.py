@@ -18,7 +18,6 @@ from exact import (
     leave_two_out,
     mean,
     minus,
-    r_within,
     rho,
     subsets,
     times,
@@ -122,8 +121,9 @@ def test_section_4_2_l2o_maps_comparator_only_signals_to_the_canonical_advantage
 
 
 @every_k
-def test_section_4_2_all_subsets_average_mixes_R_and_V(rewards: Rewards, k: int):
-    """R_i of the whole batch is what the non-EI estimators rescale: K/n of the K-groups contain i."""
-    n = len(rewards)
-    assert all(r_within(rewards, i, k, everyone(rewards)) == R(rewards, k)[i] for i in range(n))
-    assert_matches(estimators.all_subsets(tensor(rewards), k), times(Fraction(k, n), R(rewards, k)))
+def test_section_4_2_non_EI_estimators_rescale_R_by_the_share_of_groups_with_i(rewards: Rewards, k: int):
+    """Averaging over all K-groups, those without i counting 0, gives (K/n) R_i."""
+    groups = subsets(everyone(rewards), k)
+    shared = [mean(highest(rewards, t) if i in t else Fraction(0) for t in groups) for i in everyone(rewards)]
+    assert tuple(shared) == times(Fraction(k, len(rewards)), R(rewards, k))
+    assert_matches(estimators.all_subsets(tensor(rewards), k), shared)

@@ -29,6 +29,14 @@ def test_eq_12_pass_at_k_is_the_share_of_k_groups_with_a_success(n: int):
             assert_matches(pass_at_k(n, c, k), formula)
 
 
+def test_eq_12_pass_at_k_of_many_questions_and_many_k_at_once():
+    """Questions along rows, k along columns: each cell has its own number of factors."""
+    n, c, k = 6, torch.arange(7), torch.arange(1, 7)
+    table = estimators.pass_at_k(torch.tensor(n), c[:, None], k[None, :])
+    expected = [1 - Fraction(comb(n - i, j), comb(n, j)) for i in range(7) for j in range(1, 7)]
+    assert_matches(table, expected)
+
+
 @pytest.mark.parametrize(("numerator", "k"), [(1, 1), (1, 3), (2, 2), (3, 5)])
 def test_eq_12_pass_at_k_is_unbiased_for_each_success_probability(numerator: int, k: int):
     """Its mean over the binomial number of successes is 1 - (1 - p)^k."""
