@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from maxpo_bench.envs import BanditEnv, BanditVectorEnv, MazeEnv, MazeVectorEnv
-from maxpo_bench.envs.canvas import BLUE, FOOTER, HEADER, HEIGHT, ORANGE, PX, WIDTH
+from maxpo_bench.envs.canvas import BLUE, FOOTER, HEADER, HEIGHT, ORANGE, PX, RED, WIDTH
 from maxpo_bench.envs.episodes import DEPTH, EpisodeLog
-from maxpo_bench.envs.maze_picture import geometry
+from maxpo_bench.envs.maze_picture import PALE_RED, geometry
 
 SHAPE = (480, 640, 3)
 
@@ -73,6 +73,8 @@ def test_the_agent_is_where_it_is_and_ends_stay_marked():
 
     walk(env, 9)
     assert colour(shape.points[9]) == BLUE
+    assert colour(shape.points[8:10].mean(axis=0)) == RED
+    assert colour(shape.points[9:11].mean(axis=0)) == PALE_RED
     walk(env, 30)
     assert colour(shape.points[30]) == BLUE
     fail_at(env, 4)

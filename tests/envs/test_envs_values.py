@@ -83,10 +83,11 @@ def test_maze_values_equal_simulation(k, rng):
     envs = MazeVectorEnv(4000 * k, length=6, majority_share=0.5, dead_end_length="mixed", autoreset_mode="SameStep")
     policy = rng.dirichlet([2.0, 1.0], size=envs.num_states)
     states, returns, open_ = envs.reset(seed=1)[0], np.zeros(envs.num_envs), np.ones(envs.num_envs, dtype=bool)
-    while open_.any():
+    for _ in range(7):  # six steps and a dead end: no episode is longer
         states, rewards, terminated, _, _ = envs.step((rng.random(envs.num_envs) < policy[states, 1]).astype(int))
         returns += rewards * open_
         open_ &= ~terminated
+    assert not open_.any()
     best = returns.reshape(-1, k).max(axis=1)
     assert abs(best.mean() - envs.exact_value(policy, k)) < 6 * best.std() / np.sqrt(best.size)
 
@@ -197,6 +198,13 @@ def test_noise_is_standard_normal_and_independent_along_both_axes():
     assert abs((noise[1:] * noise[:-1]).mean()) < 6e-3
     assert abs((noise[:, 1:] * noise[:, :-1]).mean()) < 6e-3
     assert np.unique(noise).size > 999_990
+
+
+def test_no_seed_continues_the_stream_of_another():
+    """Counters step by the golden ratio's 64 bits; seeds that differ by a multiple of it must not overlap."""
+    step = (2 * 0x9E3779B97F4A7C15) % 2**64
+    shifted, plain = stream_keys(np.array([step])), stream_keys(np.array([0]))
+    assert standard_normal(shifted, np.uint64([0])) != standard_normal(plain, np.uint64([2]))
 
 
 def test_mixed_dead_ends_are_half_of_each_and_leave_the_path_alone():
