@@ -66,7 +66,7 @@ def success_probabilities(theta: Floats, bias: Floats, signs: Floats) -> Floats:
     Args:
         theta: `[R, W]` logit of action 1 in each state; the logit of action 0 is its negative.
         bias: `[R]` global logit of action 1; that of action 0 is its negative.
-        signs: `[W]` of `correct_signs`.
+        signs: `[W]` of `correct_signs`, or `[R, W]` with a maze for each row.
     """
     gap = 2.0 * signs * (theta + bias[:, None])
     return 1.0 / (1.0 + np.exp(-np.clip(gap, -700.0, 700.0)))
@@ -78,15 +78,15 @@ def sample(theta: Floats, bias: Floats, signs: Floats, uniforms: Floats, window:
     Args:
         theta: `[R, L]` logits of action 1.
         bias: `[R]` global logit of action 1.
-        signs: `[L]` of `correct_signs`.
+        signs: `[L]` of `correct_signs`, or `[R, L]` with a maze for each row.
         uniforms: `[R, n]` in [0, 1).
         window: how many states to try first; it is doubled until every episode has ended.
     """
-    limit = signs.shape[0]
+    limit = signs.shape[-1]
     lowest = uniforms.min(axis=1)
     window = min(max(window, 1), limit)
     while True:
-        success = success_probabilities(theta[:, :window], bias, signs[:window])
+        success = success_probabilities(theta[:, :window], bias, signs[..., :window])
         survival = np.cumprod(success, axis=1, dtype=np.float64)
         if window == limit or np.all(survival[:, -1] <= lowest):
             return Episodes(_count_greater(survival, uniforms), success)
@@ -123,10 +123,10 @@ def score_sum(episodes: Episodes, advantages: Floats, signs: Floats) -> Floats:
     Args:
         episodes: of the current policy.
         advantages: `[R, n]`.
-        signs: `[L]` of `correct_signs`.
+        signs: `[L]` of `correct_signs`, or `[R, L]` with a maze for each row.
     """
     reaching = reaching_sums(episodes, advantages)
-    return signs[: episodes.window] * (reaching[:, 1:] - reaching[:, :-1] * episodes.success)
+    return signs[..., : episodes.window] * (reaching[:, 1:] - reaching[:, :-1] * episodes.success)
 
 
 def entropy_sum(episodes: Episodes, signs: Floats) -> Floats:
@@ -138,7 +138,7 @@ def entropy_sum(episodes: Episodes, signs: Floats) -> Floats:
     visits = reaching_sums(episodes, np.ones(episodes.lengths.shape))[:, :-1]
     success = np.clip(episodes.success, 1e-300, 1.0)
     failure = np.clip(1.0 - success, 1e-300, 1.0)
-    gap = signs[: episodes.window] * (np.log(success) - np.log(failure))
+    gap = signs[..., : episodes.window] * (np.log(success) - np.log(failure))
     return -visits * gap * success * failure
 
 

@@ -111,7 +111,7 @@ class _State:
 
 
 def train_population(
-    layout: MazeLayout,
+    layout: MazeLayout | Sequence[MazeLayout],
     estimator: Estimator | str,
     *,
     k: int | None = None,
@@ -132,7 +132,7 @@ def train_population(
     seed and different learning rates or estimators draw the same uniform numbers.
 
     Args:
-        layout: a maze with dead ends of one step.
+        layout: a maze with dead ends of one step, or `[P]` mazes of one length, a maze for each run.
         estimator: advantage estimator, or its name together with `k`.
         k: objective size, 1 <= k <= n; needed for a name, and for an estimator the same as its own if given.
         n: episodes per iteration.
@@ -151,9 +151,10 @@ def train_population(
     estimator = _resolve(estimator, k, n)
     rates = np.asarray(learning_rates, dtype=np.float64)
     _check(rates, seeds, iterations, record_every, entropy_coef)
-    signs = correct_signs(layout)
     runs = rates.shape[0]
-    state = _State(np.zeros((runs, signs.shape[0])), np.zeros(runs), layout.num_states)
+    layouts = _layouts(layout, runs)
+    signs = np.stack([correct_signs(maze) for maze in layouts])
+    state = _State(np.zeros(signs.shape), np.zeros(runs), layouts[0].num_states)
     step = rates * (estimator.scale_factor(n) / estimator.k)
     wanted = set(snapshot_at)
     snapshots = {0: state.full()} if 0 in wanted else {}
@@ -182,8 +183,10 @@ def train_population(
         return_mean=returns.reshape(-1, record_every, runs).mean(axis=1),
         max_at_k=maxima.reshape(-1, record_every, runs).mean(axis=1),
         p_action_1=p_action_1,
-        exact_return=np.array([layout.expected_return(policy) for policy in policies]),
-        exact_max_at_k=np.array([layout.max_at_k(policy, estimator.k) for policy in policies]),
+        exact_return=np.array([maze.expected_return(policy) for maze, policy in zip(layouts, policies, strict=True)]),
+        exact_max_at_k=np.array(
+            [maze.max_at_k(policy, estimator.k) for maze, policy in zip(layouts, policies, strict=True)]
+        ),
         theta=theta,
         bias=bias,
         snapshots=snapshots,
@@ -218,6 +221,19 @@ def _softmax(logits: Floats) -> Floats:
     """Softmax over the last axis."""
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
+
+
+def _layouts(layout: MazeLayout | Sequence[MazeLayout], runs: int) -> list[MazeLayout]:
+    """Return one maze for each run, all of one length."""
+    if not isinstance(layout, Sequence):
+        return [layout] * runs
+    lengths = {maze.length for maze in layout}
+    if len(layout) != runs or len(lengths) != 1:
+        raise ValueError(
+            f"layout must be one maze or one for each of the {runs} runs, all of one length, "
+            f"got {len(layout)} of lengths {sorted(lengths)}"
+        )
+    return list(layout)
 
 
 def _resolve(estimator: Estimator | str, k: int | None, n: int) -> Estimator:
