@@ -33,9 +33,9 @@ def render_terminal(board: Leaderboard) -> TerminalTable:
 def render_markdown(board: Leaderboard) -> str:
     """Return the tables as GitHub Markdown, every column, with a legend below; the same board gives the same bytes."""
     used = columns(board)
-    lines = [NOTICE, "", f"Suite **{board.suite}** ({SUITES[board.suite]}).", ""]
+    lines = [NOTICE, "", "# Leaderboard", "", f"Suite **{board.suite}** ({SUITES[board.suite]}).", ""]
     for klass, entries in _shown(board):
-        lines += [f"### {CLASS_TITLES[klass]}", "", CLASS_MEANINGS[klass], ""]
+        lines += [f"## {CLASS_TITLES[klass]}", "", CLASS_MEANINGS[klass], ""]
         lines += [*_markdown_table(board, used, entries), ""] if entries else ["No entries yet.", ""]
     lines += ["What the columns mean:", ""]
     lines += [f"- **{column.heading}**: {column.meaning}" for column in used]

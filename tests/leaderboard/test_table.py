@@ -116,7 +116,7 @@ def test_markdown_has_every_entry_column_and_meaning() -> None:
         assert f"- **{column.heading}**: {column.meaning}" in text
     assert "| = `ei_l2o` | `half_l2o` | 1.00 [0.96, 1.05] |" in text
     assert "| 4–5 | `ei` | 1.33 [1.28, 1.40] | ✓ exact | 100% |" in text
-    order = [text.index(heading) for heading in ("### Main", "### Direction", "### Biased", "### Null")]
+    order = [text.index(heading) for heading in ("## Main", "## Direction", "## Biased", "## Null")]
     assert order == sorted(order)
 
 
