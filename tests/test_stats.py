@@ -14,6 +14,7 @@ from maxpo_bench.seeding import derive_seed
 from maxpo_bench.stats import (
     Interval,
     RankInterval,
+    _simultaneous_differences,
     bootstrap_mean_interval,
     geometric_mean_ratio_interval,
     iqm,
@@ -150,6 +151,15 @@ def test_rank_intervals_hold_all_true_ranks_jointly_even_under_ties():
         ranks = joint_rank_intervals(scores, rng, resamples=400)
         hits += all(rank.low <= span.low and span.high <= rank.high for rank, span in zip(ranks, spans, strict=True))
     assert hits >= fewest_hits(trials, 0.92)
+
+
+def test_differences_have_their_standard_error():
+    differences = generator("standard error").normal(size=(4, 7))
+    mean, error, critical = _simultaneous_differences(differences, generator("critical"), 0.95, 4000)
+    np.testing.assert_allclose(mean, differences.mean(axis=1))
+    np.testing.assert_allclose(error, scipy_stats.sem(differences, axis=1))
+    single = _simultaneous_differences(differences[:1], generator("critical"), 0.95, 4000)[2]
+    assert critical > single > scipy_stats.t.ppf(0.95, 6)
 
 
 def test_one_entry_ranks_first():

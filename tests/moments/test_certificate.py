@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from maxpo_bench.estimators import ei, ei_l2o, get_estimator, list_estimators, r
 from maxpo_bench.estimators.spec import ESTIMATORS
 from maxpo_bench.moments import CertificateError, certify
 from maxpo_bench.moments.hidden import MIN_ARMS, MIN_SIGNAL, covers_tie_free_groups, hidden_instances
-from maxpo_bench.moments.judge import kind_of_all
+from maxpo_bench.moments.judge import kind_of, kind_of_all
 
 GRID = [(4, 2), (5, 3), (6, 4), (4, 3)]
 EXACT = ["ei", "ei_l2o", "pkpo_sloo", "pkpo_sloo_minus_one", "all_subsets"]
@@ -151,6 +152,24 @@ def test_a_length_that_differs_by_bandit_is_a_direction():
     assert certificate.cosine_min == pytest.approx(1.0)
     assert set(certificate.constants.values()) == {None}
     assert "c from 1 to 2" in certificate.explain()
+
+
+def test_lengths_that_differ_by_a_millionth_are_a_direction():
+    def stretched(rewards: Tensor, k: int) -> Tensor:
+        whole = (rewards == rewards.round()).all(dim=-1, keepdim=True)
+        return torch.where(whole, 1.0 + 1e-6, 1.0) * ei_l2o(rewards, k)
+
+    assert certify(stretched).kind == "direction"
+
+
+def test_a_mean_lost_in_noise_is_no_mean():
+    """Aligned but 10^9 times smaller than the estimate's root mean square: null alone, biased beside honest bandits."""
+    honest = certify("ei", k=2, n=4).results[0]
+    mean = honest.moments.mean
+    lost = replace(honest, moments=replace(honest.moments, total_variance=1e18 * float(mean @ mean)))
+    assert kind_of([lost, lost]) == "null"
+    assert kind_of([honest, lost]) == "biased"
+    assert kind_of([honest, honest]) == "exact"
 
 
 def test_zero_on_some_bandits_only_is_biased():

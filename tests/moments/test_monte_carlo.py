@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -136,6 +137,26 @@ def test_the_squared_norm_is_corrected_for_noise():
     assert plain.mean() - exact.mean_square == pytest.approx(exact.total_variance / 20, rel=0.5)
     variances = np.array([run.total_variance for run in runs])
     assert abs(variances.mean() - exact.total_variance) < 7 * variances.std(ddof=1) / 10
+
+
+def test_the_cosine_is_corrected_for_noise_along_the_truth():
+    """Against a direction orthogonal to the mean the corrected cos^2 is negative, hence 0, in about 68 of 100 runs."""
+    rewards, logits = bandit(5, "orthogonal")
+    estimator = get_estimator("ei", k=3)
+    mean = enumerate_moments(estimator, rewards, logits, 6).mean
+    direction = np.arange(5.0)
+    orthogonal = direction - (direction @ mean) / (mean @ mean) * mean
+    runs = [monte_carlo_moments(estimator, rewards, logits, 6, 400, seed=seed) for seed in range(100)]
+    zeros = sum(replace(run, truth=orthogonal).cosine == 0.0 for run in runs)
+    assert 40 <= zeros <= 95  # a binomial with 100 trials and 0.68 leaves this range with chance < 1e-7
+
+
+def test_questions_get_groups_of_their_own():
+    seen: list[np.ndarray] = []
+    arms = np.arange(50.0)
+    monte_carlo_moments(recorder(seen), np.stack([arms, arms]), np.zeros(50), 4, 20)
+    first, second = np.split(np.concatenate(seen), 2)
+    assert not (first == second).all(axis=1).any()
 
 
 def test_noise_without_a_signal_is_no_signal():
