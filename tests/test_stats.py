@@ -103,7 +103,7 @@ def test_geometric_mean_of_ratios_inverts_when_its_sides_are_swapped():
 
 @pytest.mark.parametrize(
     ("values", "expected"),
-    [([1, 2, 3, 4], 2.5), ([5], 5.0), ([-100, 0, 1, 2, 3, 4, 5, 1000], 2.5), ([[0, 1], [2, 9]], 1.5)],
+    [([1, 2, 3, 4], 2.5), ([5], 5.0), ([-100, 0, 1, 2, 3, 4, 50, 1000], 2.5), ([[0, 1], [2, 9]], 1.5)],
 )
 def test_iqm_drops_a_quarter_on_either_side(values: list, expected: float):
     assert iqm(values) == pytest.approx(expected)
