@@ -12,12 +12,12 @@ s_i is the score grad log pi(a_i). *The paper* is arXiv 2606.06080.
 
 from maxpo_bench.estimators import reference
 from maxpo_bench.estimators.catalog import BUILT_IN
+from maxpo_bench.estimators.construction import leave_two_out
+from maxpo_bench.estimators.counting import pass_at_k
 from maxpo_bench.estimators.entropy import entropy_adv, entropy_shaped
-from maxpo_bench.estimators.grpo import dr_grpo, grpo, reinforce_l1o
-from maxpo_bench.estimators.leave_two_out import leave_two_out
+from maxpo_bench.estimators.expected_improvement import ei, ei_l1o, ei_l2o, ei_mean_centered
 from maxpo_bench.estimators.lookup import as_estimator, get_estimator, list_estimators
-from maxpo_bench.estimators.max_at_k import ei, ei_l1o, ei_l2o, ei_mean_centered
-from maxpo_bench.estimators.pass_at_k import pass_at_k
+from maxpo_bench.estimators.mean_reward import dr_grpo, grpo, reinforce_l1o
 from maxpo_bench.estimators.passk import passk_analytic, passk_analytic_std, passk_top1
 from maxpo_bench.estimators.peers import all_subsets, all_subsets_centered, bon_mean, pkpo_sloo, pkpo_sloo_minus_one
 from maxpo_bench.estimators.pieces import (

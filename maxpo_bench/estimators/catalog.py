@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from maxpo_bench.estimators.checks import k_samples, k_samples_and_another, k_samples_at_least_two, one, two
-from maxpo_bench.estimators.grpo import dr_grpo, grpo, reinforce_l1o
-from maxpo_bench.estimators.max_at_k import ei, ei_l1o, ei_l2o, ei_mean_centered
+from maxpo_bench.estimators.expected_improvement import ei, ei_l1o, ei_l2o, ei_mean_centered
+from maxpo_bench.estimators.mean_reward import dr_grpo, grpo, reinforce_l1o
 from maxpo_bench.estimators.passk import passk_analytic, passk_analytic_std, passk_top1
 from maxpo_bench.estimators.peers import all_subsets, all_subsets_centered, bon_mean, pkpo_sloo, pkpo_sloo_minus_one
 from maxpo_bench.estimators.spec import EstimatorSpec, register_spec

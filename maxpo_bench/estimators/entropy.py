@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from maxpo_bench.estimators.grpo import grpo
+from maxpo_bench.estimators.mean_reward import grpo
 
 
 def entropy_adv(

@@ -49,13 +49,13 @@ class SortedGroups:
         """Return sum_{m <= i} d_m w_m for each rank i, `[..., n]`; ``weights`` are those of m = 2..n."""
         sums = torch.zeros_like(self.values)
         torch.cumsum(self.gaps().mul_(weights), -1, out=sums[..., 1:])
-        return sums if sums.device.type == "cpu" else self._equal_on_ties(sums)
+        return sums if sums.device.type == "cpu" else self.equal_on_ties(sums)
 
     def restore(self, by_rank: Tensor) -> Tensor:
         """Put values given by rank back to the samples' places, in the dtype of the results."""
         return torch.empty_like(by_rank).scatter_(-1, self.order, by_rank).to(self.dtype)
 
-    def _equal_on_ties(self, sums: Tensor) -> Tensor:
+    def equal_on_ties(self, sums: Tensor) -> Tensor:
         """Copy the first value of each run of ties over the run: parallel scans round each element on its own."""
         rank = torch.arange(self.n, device=sums.device).expand(sums.shape)
         starts = torch.where(self.values[..., 1:] > self.values[..., :-1], rank[..., 1:], 0)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from maxpo_bench.estimators.checks import k_samples, k_samples_and_another
+from maxpo_bench.estimators.expected_improvement import canonical_by_rank, expected_improvement_by_rank
 from maxpo_bench.estimators.gaps import SortedGroups, centre, sort_groups
-from maxpo_bench.estimators.grpo import z_score
-from maxpo_bench.estimators.max_at_k import canonical_by_rank, expected_improvement_by_rank
+from maxpo_bench.estimators.mean_reward import z_score
 from maxpo_bench.estimators.pieces import conditional_max_by_rank, containing_excess_by_rank, leave_one_out_max_by_rank
 
 

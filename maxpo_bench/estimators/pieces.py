@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from maxpo_bench.estimators.checks import k_samples, k_samples_and_another, k_samples_at_least_two
+from maxpo_bench.estimators.expected_improvement import canonical_by_rank, improvement_prefix
 from maxpo_bench.estimators.gaps import (
     SortedGroups,
     centre,
@@ -16,7 +17,6 @@ from maxpo_bench.estimators.gaps import (
     subset_weights,
     survival_weights,
 )
-from maxpo_bench.estimators.max_at_k import canonical_by_rank, improvement_prefix
 
 
 def max_at_k(rewards: Tensor, k: int) -> Tensor:
