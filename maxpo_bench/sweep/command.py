@@ -99,9 +99,9 @@ def report_table(report: SweepReport) -> dict[str, Any]:
     runs = [
         {
             "id": spec.run_id,
-            "finished": spec.run_id in finished,
+            "is_finished": spec.run_id in finished,
             "error": report.failed.get(spec.run_id),
-            **spec.to_dict(),
+            "spec": spec.to_dict(),
         }
         for spec in report.specs
     ]

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from maxpo_bench.sweep.config import SweepConfig
 from maxpo_bench.sweep.engines import get_engine
-from maxpo_bench.sweep.engines.local import warm_up
+from maxpo_bench.sweep.engines.start import warm_up
 from maxpo_bench.sweep.progress import SweepProgress
 from maxpo_bench.sweep.report import SweepReport, estimate_seconds
 from maxpo_bench.sweep.store import RunStore

@@ -10,25 +10,22 @@ from __future__ import annotations
 
 import collections
 import contextlib
-import multiprocessing
 import multiprocessing.connection
-import multiprocessing.forkserver
 import os
 import signal
-import sys
 import time
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext, SpawnContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from maxpo_bench.sweep.config import EngineConfig
 from maxpo_bench.sweep.engines import Event
-from maxpo_bench.sweep.engines.child import EXIT_CODES, THREAD_VARIABLES, child_main
+from maxpo_bench.sweep.engines.child import EXIT_CODES
+from maxpo_bench.sweep.engines.start import start_process, warm_up
 from maxpo_bench.sweep.spec import RunSpec
 from maxpo_bench.sweep.store import RunStore
-from maxpo_bench.sweep.task import DEFAULT_EXECUTE, Task, make_record
+from maxpo_bench.sweep.task import Task, make_record
 
 MAX_STARTS = 2
 _SERVER_LOST = 255
@@ -64,7 +61,9 @@ def run_local(specs: Sequence[RunSpec], task: Task, config: EngineConfig) -> Gen
                     yield Event("there", spec)
                     continue
                 starts[spec.run_id] += 1
-                running.append(_start(spec, task, config.time_limit_s))
+                process = start_process(spec, task)
+                deadline = None if config.time_limit_s is None else time.monotonic() + config.time_limit_s
+                running.append(_Running(spec, process, deadline))
                 yield Event("started", spec)
             for run in _ended(running):
                 running.remove(run)
@@ -74,44 +73,6 @@ def run_local(specs: Sequence[RunSpec], task: Task, config: EngineConfig) -> Gen
                 yield event
     finally:
         _kill_all(running)
-
-
-def warm_up(task: Task) -> None:
-    """Start the fork server, which imports what runs need; returns at once, while it imports.
-
-    What this process has loaded of the package is imported too: a run would need it to restore the main module.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return
-    package = __name__.partition(".")[0]
-    modules = [f"{package}.sweep.engines.server"]
-    if task.execute == DEFAULT_EXECUTE:
-        modules.append(f"{package}.sweep.engines.preload")
-    modules += [name for name in sys.modules if name.startswith(f"{package}.") and name not in modules]
-    multiprocessing.forkserver.set_forkserver_preload(modules)
-    with _one_thread_per_process():
-        multiprocessing.forkserver.ensure_running()
-
-
-def _start(spec: RunSpec, task: Task, time_limit_s: float | None) -> _Running:
-    """Start the process of one run; the server is started anew if it has been killed."""
-    context = _context()
-    for attempt in range(5):
-        process = context.Process(target=child_main, args=(spec, task), name=f"run-{spec.run_id}")
-        try:
-            with _one_thread_per_process():
-                process.start()
-        except (EOFError, ConnectionError, BrokenPipeError):
-            time.sleep(0.05 * 2**attempt)
-            continue
-        deadline = None if time_limit_s is None else time.monotonic() + time_limit_s
-        return _Running(spec, process, deadline)
-    raise RuntimeError("the fork server keeps dying: is this machine out of memory or processes?")
-
-
-def _context() -> ForkServerContext | SpawnContext:
-    has_server = "forkserver" in multiprocessing.get_all_start_methods()
-    return multiprocessing.get_context("forkserver") if has_server else multiprocessing.get_context("spawn")
 
 
 def _ended(running: Sequence[_Running]) -> Iterator[_Running]:
@@ -176,21 +137,6 @@ def _kill_all(running: Sequence[_Running]) -> None:
         _kill(run.process)
     for run in running:
         run.process.join()
-
-
-@contextlib.contextmanager
-def _one_thread_per_process() -> Iterator[None]:
-    """Let processes that start meanwhile use one thread each: the runs are what is parallel."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _log(spec: RunSpec, store: RunStore) -> Path:

@@ -1,11 +1,23 @@
 """Imported by the fork server only: the modules that take seconds, so that each run has them already.
 
+torch imports its compiler, 900 modules, with the first step of any optimizer: 1.4 s of every run, unless it is here.
 A module that cannot be imported is left to the run, whose traceback then says why.
 """
 
 import contextlib
 import importlib
 
-for _name in ("torch", "stable_baselines3", "maxpo_bench.envs", "maxpo_bench.agents", "maxpo_bench.sweep.execute"):
+MODULES = (
+    "torch",
+    "torch._dynamo",
+    "stable_baselines3",
+    "scipy.special",
+    "maxpo_bench.envs.bandit",
+    "maxpo_bench.envs.maze",
+    "maxpo_bench.agents.registry",
+    "maxpo_bench.sweep.execute",
+)
+
+for _name in MODULES:
     with contextlib.suppress(Exception):
         importlib.import_module(_name)

@@ -1,0 +1,61 @@
+"""Records to tables."""
+
+import math
+
+import pytest
+
+from maxpo_bench.sweep import RunSpec, final_frame, summary_table, to_frame
+from maxpo_bench.sweep.task import make_record
+
+
+def record(agent, seed, value, **env_kwargs):
+    spec = RunSpec("env", agent, seed, iterations=2, env_kwargs=env_kwargs, agent_kwargs={"net": [8, 8]})
+    curves = {"iteration": [1, 2], "timesteps": [4, 8], "return_mean": [0.0, value]}
+    return {**make_record(spec, "done"), "curves": curves, "summary": {"return_mean": value}, "wall_s": 0.5}
+
+
+RECORDS = [
+    record("a", 0, 1.0, length=3),
+    record("a", 1, 3.0, length=3),
+    record("a", 2, 8.0, length=3),
+    record("b", 0, 5.0, length=3),
+    record("b", 0, 7.0),
+]
+
+
+def test_long_form():
+    frame = to_frame(RECORDS)
+    assert list(frame.columns) == [
+        *("id", "env", "agent", "seed", "env.length", "agent.net", "iteration", "timesteps", "return_mean")
+    ]
+    assert len(frame) == 10
+    first = frame[frame["id"] == RECORDS[0]["id"]]
+    assert first["return_mean"].tolist() == [0.0, 1.0]
+    assert first["iteration"].tolist() == [1, 2]
+    assert first["agent.net"].tolist() == [[8, 8]] * 2
+    assert frame["env.length"].isna().tolist() == [False] * 8 + [True] * 2
+
+
+def test_one_row_per_run():
+    frame = final_frame(RECORDS)
+    assert frame["return_mean"].tolist() == [1.0, 3.0, 8.0, 5.0, 7.0]
+    assert frame["wall_s"].tolist() == [0.5] * 5
+
+
+def test_summary_has_means_and_standard_errors():
+    table = summary_table(RECORDS).set_index(["agent", "env.length"])
+    assert len(table) == 3
+    row = table.loc[("a", 3.0)]
+    assert row["runs"] == 3
+    assert row["return_mean"] == pytest.approx(4.0)
+    assert row["return_mean_se"] == pytest.approx(math.sqrt(13.0 / 3.0))
+    alone = table.loc[("b", 3.0)]
+    assert (alone["runs"], alone["return_mean"]) == (1, 5.0)
+    assert math.isnan(alone["return_mean_se"])
+    assert "timesteps" not in table.columns
+
+
+def test_chosen_metrics_and_empty_stores():
+    assert list(summary_table(RECORDS, metrics=[]).columns) == ["env", "agent", "agent.net", "env.length", "runs"]
+    assert summary_table([]).empty
+    assert to_frame([]).columns.tolist() == final_frame([]).columns.tolist() == ["id", "env", "agent", "seed"]
