@@ -217,6 +217,12 @@ def plot(
         Path | None, typer.Option("--from", help="Folder of a sweep's runs, or a .csv file of the data.")
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the figures.")] = Path("figures"),
+    metric: Annotated[
+        str | None, typer.Option("--metric", help="Of learning_curves, e.g. exact_max_at_k; default: return_mean.")
+    ] = None,
+    estimator: Annotated[
+        list[str] | None, typer.Option("--estimator", help="Estimators of computed data (repeatable).")
+    ] = None,
     formats: Annotated[str, typer.Option("--formats", help="Comma-separated: png, svg, pdf.")] = "png,svg,pdf",
     size: Annotated[str, typer.Option("--size", help="For figures that compute their data: quick or paper.")] = "quick",
     seed: Annotated[int, typer.Option("--seed", help="Seed of computed data.")] = 0,
@@ -225,7 +231,18 @@ def plot(
     """Draw a figure from a sweep's runs, or compute its data first."""
     from maxpo_bench.commands.plot import run_plot
 
-    raise typer.Exit(run_plot(figure, source, out, formats=formats, size=size, seed=seed, quiet=quiet))
+    code = run_plot(
+        figure,
+        source,
+        out,
+        metric=metric,
+        estimators=estimator or [],
+        formats=formats,
+        size=size,
+        seed=seed,
+        quiet=quiet,
+    )
+    raise typer.Exit(code)
 
 
 @app.command()

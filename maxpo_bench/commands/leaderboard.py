@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from maxpo_bench.commands.progress import counting
 from maxpo_bench.leaderboard import SUITES, api
 from maxpo_bench.leaderboard.table import render_json, render_markdown, render_terminal
 
@@ -49,30 +48,8 @@ def run_leaderboard(
 
 def score_with_progress(suite: str, results: Path, *, workers: int, force: bool = False, quiet: bool = False) -> None:
     """Score every built-in estimator, with a bar on a terminal; what is stored already is kept."""
-    with _bar(quiet=quiet) as progress:
+    with counting("scoring", quiet=quiet) as progress:
         api.score_built_ins(suite, results, workers=workers, force=force, progress=progress)
-
-
-@contextmanager
-def _bar(*, quiet: bool) -> Iterator[Callable[[str, int, int], None] | None]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("scoring"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.description}"), console=console) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
 
 
 def _check(path: Path, wanted: str) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from maxpo_bench.commands.progress import staged
 from maxpo_bench.leaderboard import api
 from maxpo_bench.leaderboard.contract import CheckResult, check_contract
-from maxpo_bench.leaderboard.score import ContractFailure, Progress, certify_candidate
+from maxpo_bench.leaderboard.score import ContractFailure, certify_candidate
 from maxpo_bench.leaderboard.submission import load_submission
 
 WARNING = "note: this runs the file's code with your rights, without a sandbox"
@@ -32,7 +31,7 @@ def run_submit(
     if check_only:
         return _check(path, overrides)
     try:
-        with stage_progress(quiet=quiet) as progress:
+        with staged(quiet=quiet) as progress:
             done = api.submit(path, suite=suite, results=results, progress=progress, **overrides)
     except ContractFailure as failure:
         print(failure, file=sys.stderr)
@@ -60,21 +59,6 @@ def print_checks(outcome: list[CheckResult]) -> None:
     """One line per contract test."""
     for result in outcome:
         print(f"  {result.status:4}  {result.name}{': ' + result.message if result.message else ''}")
-
-
-@contextmanager
-def stage_progress(*, quiet: bool) -> Iterator[Progress | None]:
-    """A progress bar per stage on a terminal; nothing in a pipe."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    if quiet or not console.is_terminal:
-        yield None
-        return
-    with Progress(TextColumn("{task.description:16}"), BarColumn(), TimeElapsedColumn(), console=console) as bar:
-        task = bar.add_task("loading", total=1.0)
-        yield lambda stage, done: bar.update(task, description=stage, completed=done)
 
 
 def _print_result(done: api.Submitted, results: Path) -> None:

@@ -105,7 +105,7 @@ def score_built_ins(
     names: Sequence[str] | None = None,
     workers: int = 1,
     force: bool = False,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
     """Score registered estimators, each in a process of its own; stored scores of the same code are kept.
 
@@ -117,7 +117,7 @@ def score_built_ins(
         names: which estimators; all by default. The reference is scored first if it has no score yet.
         workers: processes.
         force: score again what is stored.
-        progress: called with (name, done, total) after each estimator.
+        progress: called with (done, total) after each estimator.
 
     Returns:
         The files, in the order of ``names``.
@@ -125,22 +125,22 @@ def score_built_ins(
     chosen, folder = SUITES.get(suite), Path(results)
     wanted = [ESTIMATORS.canonical(name) for name in names or ESTIMATORS]
     todo = [name for name in wanted if force or not _is_current(folder, chosen.name, name)]
-    report = progress or (lambda name, done, total: None)
+    report = progress or (lambda done, total: None)
     if not _is_current(folder, chosen.name, REFERENCE) or (force and REFERENCE in todo):
-        report(REFERENCE, len(wanted) - len(todo), len(wanted))
+        report(len(wanted) - len(todo), len(wanted))
         score_one(REFERENCE, suite, folder)
     todo = [name for name in todo if name != REFERENCE]
     done = len(wanted) - len(todo)
-    report("", done, len(wanted))
+    report(done, len(wanted))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
     with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
-        futures = {pool.submit(score_one, name, suite, folder): name for name in todo}
+        futures = [pool.submit(score_one, name, suite, folder) for name in todo]
         try:
             for future in concurrent.futures.as_completed(futures):
                 future.result()
                 done += 1
-                report(futures[future], done, len(wanted))
+                report(done, len(wanted))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -56,17 +56,16 @@ def measure_learning(
         return None
     if track.k < candidate.metadata.min_k or candidate.smallest_group(track.k) > track.n:
         return None
-    layout = MazeLayout.generate(track.length, track.majority_share, 1, track.instance)
     estimator = candidate.build(track.k)
     tuning = _seeds(suite, "tuning", track.num_tuning_seeds)
     runs = [(rate, seed) for rate in track.learning_rates for seed in tuning]
     share = len(runs) / (len(runs) + track.num_evaluation_seeds)
     report = progress or (lambda done: None)
-    result = _train(layout, estimator, track, runs, lambda done: report(share * done))
+    result = _train(estimator, track, runs, lambda done: report(share * done))
     means = result.final_return(track.last).reshape(len(track.learning_rates), -1).mean(1)
     best = track.learning_rates[int(np.argmax(means))]
     final = [(best, seed) for seed in _seeds(suite, "evaluation", track.num_evaluation_seeds)]
-    evaluated = _train(layout, estimator, track, final, lambda done: report(share + (1 - share) * done))
+    evaluated = _train(estimator, track, final, lambda done: report(share + (1 - share) * done))
     return LearningScore(
         learning_rate=best,
         tuning={str(rate): float(mean) for rate, mean in zip(track.learning_rates, means, strict=True)},
@@ -75,14 +74,14 @@ def measure_learning(
 
 
 def _train(
-    layout: MazeLayout,
     estimator: Estimator,
     track: MazeTrack,
     runs: list[tuple[float, int]],
     progress: Progress,
 ) -> PopulationResult:
+    mazes = [MazeLayout.generate(track.length, track.majority_share, 1, instance=seed) for _, seed in runs]
     return train_population(
-        layout,
+        mazes,
         estimator,
         n=track.n,
         learning_rates=[rate for rate, _ in runs],

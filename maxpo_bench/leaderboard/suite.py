@@ -120,11 +120,10 @@ class Instance:
 
 @dataclass(frozen=True)
 class MazeTrack:
-    """How learning on the maze is scored: the same grid of step sizes for everybody, chosen on other seeds."""
+    """How learning is scored: a maze per seed, and the same grid of step sizes for everybody, chosen on other seeds."""
 
     length: int
     majority_share: float
-    instance: int
     n: int
     k: int
     iterations: int
@@ -177,7 +176,7 @@ SUITES.register(
         num_arms=50,
         num_groups=4800,
         num_blocks=16,
-        maze=MazeTrack(200, 0.8, 0, 16, 4, 600, 60, RATES, 3, 10),
+        maze=MazeTrack(200, 0.8, 16, 4, 600, 60, RATES, 3, 10),
     ),
     aliases=["quick"],
 )
@@ -191,7 +190,7 @@ SUITES.register(
         num_arms=100,
         num_groups=16000,
         num_blocks=16,
-        maze=MazeTrack(1000, 0.8, 0, 16, 4, 3000, 100, RATES, 5, 20),
+        maze=MazeTrack(1000, 0.8, 16, 4, 3000, 100, RATES, 5, 20),
     ),
     aliases=["full"],
 )

@@ -12,7 +12,7 @@ from maxpo_bench.leaderboard.store import ScoredEntry, load, load_all, save
 from maxpo_bench.leaderboard.submission import Metadata, built_in, from_function
 from maxpo_bench.leaderboard.suite import SUITES, MazeTrack
 
-MAZE = MazeTrack(20, 0.8, 0, 8, 4, 40, 20, (0.1, 1.0), 2, 4)
+MAZE = MazeTrack(20, 0.8, 8, 4, 40, 20, (0.1, 1.0), 2, 4)
 SUITE = replace(SUITES.get("quick"), num_groups=1600, num_arms=20, maze=MAZE)
 
 
