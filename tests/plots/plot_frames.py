@@ -1,0 +1,51 @@
+"""Small long frames with known values for the figures."""
+
+import itertools
+
+import pandas as pd
+
+ESTIMATORS = ("ei_l2o", "ei", "ei_l1o")
+
+
+def bandit_frame(x, values, group_sizes=(16,), instances=3, estimators=ESTIMATORS):
+    """Value = (1 + position of the estimator) * (1 + instance) * x / group size."""
+    rows = [
+        {"estimator": name, "group_size": n, "instance": i, x: v, "value": (1 + place) * (1 + i) * v / n}
+        for (place, name), n, i, v in itertools.product(enumerate(estimators), group_sizes, range(instances), values)
+    ]
+    return pd.DataFrame(rows)
+
+
+def curves_frame(envs=("maxpo/Maze-v0",), agents=("reinforce", "ei_l2o"), seeds=3, iterations=(10, 20, 30, 40)):
+    """return_mean = iteration * (1 + position of the agent) + seed."""
+    rows = [
+        {
+            "env": env,
+            "agent": agent,
+            "seed": seed,
+            "iteration": at,
+            "return_mean": at * (1.0 + place) + seed,
+            "exact_max_at_k": at * 2.0,
+            "p_action_1": 0.5 + at / 100 if env == "maxpo/Maze-v0" and agent != "ppo" else None,
+        }
+        for env, (place, agent), seed, at in itertools.product(envs, enumerate(agents), range(seeds), iterations)
+    ]
+    return pd.DataFrame(rows)
+
+
+def ratio_frame(group_sizes=(8, 16), objectives=(2, 4), seeds=3):
+    rows = [
+        {"group_size": n, "k": k, "iteration": at, "seed": seed, "value": k / 4 + at / 1000 + seed / 10}
+        for n, k, at, seed in itertools.product(group_sizes, objectives, (0, 100, 200), range(seeds))
+    ]
+    return pd.DataFrame(rows)
+
+
+EXAMPLES = {
+    "bias_vs_batches": bandit_frame("num_groups", (10, 100, 1000)),
+    "variance_vs_arms": bandit_frame("num_arms", (2, 10, 100)),
+    "variance_vs_k": bandit_frame("k", (1, 2, 3)),
+    "learning_curves": curves_frame(),
+    "p_action_1": curves_frame(),
+    "variance_ratio": ratio_frame(),
+}
