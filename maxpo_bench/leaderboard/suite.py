@@ -163,14 +163,14 @@ class Suite:
         ]
 
 
-RATES = (0.01, 0.03, 0.1, 0.3, 1.0)
+RATES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
 SUITES: Registry[Suite] = Registry("suite")
 SUITES.register(
     "quick-1",
     Suite(
         name="quick-1",
-        label="a small frozen suite for a first look; the full one is in results/",
+        label="a small frozen suite for a first look; quote figures from full-1",
         pairs=((16, 4),),
         instances_per_family=1,
         num_arms=50,
@@ -184,13 +184,13 @@ SUITES.register(
     "full-1",
     Suite(
         name="full-1",
-        label="8 families of bandits at four (n, K), and the maze at the paper's size",
+        label="the whole frozen suite: 8 families of bandits at four (n, K), the maze at the paper's size",
         pairs=((8, 2), (8, 4), (16, 4), (32, 8)),
         instances_per_family=2,
         num_arms=100,
         num_groups=16000,
         num_blocks=16,
-        maze=MazeTrack(1000, 0.8, 16, 4, 3000, 100, RATES, 5, 20),
+        maze=MazeTrack(1000, 0.8, 16, 4, 3000, 100, RATES, 8, 40),
     ),
     aliases=["full"],
 )
