@@ -64,6 +64,11 @@ class SweepReport:
         elif event.kind == "retried":
             self.retried.append(run_id)
 
+    def recount(self, store: RunStore) -> None:
+        """Count what was published although its event did not come through any more."""
+        counted = {*self.skipped, *self.done}
+        self.done += [spec.run_id for spec in self.specs if spec.run_id not in counted and store.has(spec.run_id)]
+
     def summary(self) -> str:
         """Return the last lines of a sweep: what is finished, where it is, what failed and how to go on."""
         lines = [

@@ -139,6 +139,7 @@ def _carry_out(
                 shown.show(event)
     except KeyboardInterrupt:
         report.is_interrupted = True
+        report.recount(store)
         report.wall_s = time.perf_counter() - started
         raise SweepInterrupted(report) from None
     finally:

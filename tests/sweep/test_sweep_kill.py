@@ -19,10 +19,11 @@ MARKER = "MAXPO_SWEEP_UNDER_TEST"
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="finds the processes of a sweep in /proc")
 
 
-def start(out):
+def start(out, *arguments):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])]), MARKER: str(out)}
-    command = [sys.executable, str(HERE / "kill_driver.py"), str(out)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [sys.executable, str(HERE / "kill_driver.py"), str(out), *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, env=environment, start_new_session=True, **pipes)
 
 
 def processes(out):
@@ -116,3 +117,39 @@ def test_ten_kills_lose_double_and_tear_nothing(tmp_path):
     assert not RunStore(storm).load_failures()
     wait_until_gone(storm)
     wait_until_gone(calm)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_sweep_says_how_to_go_on(tmp_path, number):
+    sweep = start(tmp_path)
+    while not RunStore(tmp_path).ids():
+        time.sleep(0.005)
+    sweep.send_signal(number)
+    output, _ = sweep.communicate(timeout=30)
+    finished = len(RunStore(tmp_path).ids())
+    assert sweep.returncode == 130
+    assert 0 < finished < 60
+    lines = output.splitlines()
+    assert lines[0].startswith(f"{finished} of 60 runs finished in {tmp_path}")
+    assert lines[1:] == ["interrupted", f"to go on: kill_driver.py {tmp_path}"]
+    assert not RunStore(tmp_path).load_failures()
+    assert processes(tmp_path) == {}
+
+
+@pytest.mark.parametrize("role", ["parent", "server"])
+def test_runs_do_not_outlive_what_started_them(tmp_path, role):
+    """The runs hang for a minute, so that they do not end by themselves."""
+    sweep = start(tmp_path, "hang")
+    try:
+        while len(by_role(tmp_path, sweep.pid)["run"]) < 3 and sweep.poll() is None:
+            time.sleep(0.01)
+        found = by_role(tmp_path, sweep.pid)
+        os.kill(found[role][0], signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while set(found["run"] + found["server"]) & set(processes(tmp_path)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not set(found["run"] + found["server"]) & set(processes(tmp_path))
+    finally:
+        sweep.kill()
+        sweep.communicate(timeout=30)
+    wait_until_gone(tmp_path)

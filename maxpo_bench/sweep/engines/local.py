@@ -22,6 +22,7 @@ from pathlib import Path
 from maxpo_bench.sweep.config import EngineConfig
 from maxpo_bench.sweep.engines import Event
 from maxpo_bench.sweep.engines.child import EXIT_CODES
+from maxpo_bench.sweep.engines.interrupts import uninterrupted
 from maxpo_bench.sweep.engines.start import start_process, warm_up
 from maxpo_bench.sweep.spec import RunSpec
 from maxpo_bench.sweep.store import RunStore
@@ -61,9 +62,10 @@ def run_local(specs: Sequence[RunSpec], task: Task, config: EngineConfig) -> Gen
                     yield Event("there", spec)
                     continue
                 starts[spec.run_id] += 1
-                process = start_process(spec, task)
-                deadline = None if config.time_limit_s is None else time.monotonic() + config.time_limit_s
-                running.append(_Running(spec, process, deadline))
+                with uninterrupted():
+                    process = start_process(spec, task)
+                    deadline = None if config.time_limit_s is None else time.monotonic() + config.time_limit_s
+                    running.append(_Running(spec, process, deadline))
                 yield Event("started", spec)
             for run in _ended(running):
                 running.remove(run)
