@@ -36,41 +36,48 @@ def bias_vs_batches(data: Any, *, caption: str = "") -> Figure:
     figure, grid = new_figure(1, len(sizes), width=_width(len(sizes)), height=2.2, sharey=True)
     for axes, size in zip(grid[0], sizes, strict=True):
         panel = _of_size(frame, size)
-        for name in in_order(panel["estimator"].unique()):
-            _error_series(axes, panel[panel["estimator"] == name], name)
+        for place, name in enumerate(in_order(panel["estimator"].unique())):
+            _error_series(axes, panel[panel["estimator"] == name], name, place)
         _sqrt_guide(axes)
         axes.set(xscale="log", yscale="log", xlabel="Number of batches $M$", title=_size_title(size, len(sizes)))
     grid[0][0].set_ylabel("Estimation error (Eq. 110)")
     return finish(figure, _caption(caption, frame, "Mean over bandit instances, bars and bands: 95 % intervals"))
 
 
-def variance_vs_arms(data: Any, *, reference: str = "ei", caption: str = "") -> Figure:
+def variance_vs_arms(data: Any, *, reference: str | None = None, caption: str = "") -> Figure:
     """Total variance of the gradient estimate against the number of arms (Eq 111), and its ratio to EI's.
 
     Args:
         data: columns estimator, num_arms, instance, value; optional group_size (one column of panels each).
-        reference: estimator that the ratios are taken to, in each instance.
+        reference: estimator that the ratios are taken to, in each instance; by default EI, or the first one drawn
+            where there is no EI.
         caption: put before the sentence on sample sizes.
     """
     frame = as_frame(data, "variance_vs_arms", ["estimator", "num_arms", "instance", "value"])
     return _variance_figure(frame, "num_arms", "Number of arms", reference, caption, is_log_x=True)
 
 
-def variance_vs_k(data: Any, *, reference: str = "ei", caption: str = "") -> Figure:
+def variance_vs_k(data: Any, *, reference: str | None = None, caption: str = "") -> Figure:
     """Total variance of the gradient estimate against K (Eq 111), and its ratio to EI's.
 
     Args:
         data: columns estimator, k, instance, value; optional group_size (one column of panels each).
-        reference: estimator that the ratios are taken to, in each instance.
+        reference: estimator that the ratios are taken to, in each instance; by default EI, or the first one drawn
+            where there is no EI.
         caption: put before the sentence on sample sizes.
     """
     frame = as_frame(data, "variance_vs_k", ["estimator", "k", "instance", "value"])
     return _variance_figure(frame, "k", "$K$", reference, caption, is_log_x=False)
 
 
-def _variance_figure(frame: Frame, x: str, label: str, reference: str, caption: str, *, is_log_x: bool) -> Figure:
+def _variance_figure(
+    frame: Frame, x: str, label: str, reference: str | None, caption: str, *, is_log_x: bool
+) -> Figure:
     """Draw variance and ratio: side by side for one group size, in two rows for several."""
     frame = _with_group_size(frame)
+    if reference is None:
+        names = in_order(frame["estimator"].unique())
+        reference = "ei" if "ei" in names else names[0]
     ratios = ratio_frame(frame, reference, ["group_size", "instance", x])
     sizes = _group_sizes(frame)
     is_single = len(sizes) == 1
@@ -103,22 +110,26 @@ def _variance_figure(frame: Frame, x: str, label: str, reference: str, caption: 
 
 def _series(axes: Axes, frame: Frame, x: str) -> None:
     """Draw every estimator's mean with its band."""
-    for name in in_order(frame["estimator"].unique()):
+    for place, name in enumerate(in_order(frame["estimator"].unique())):
         line = curve(frame[frame["estimator"] == name], x, "value", "instance")
-        draw_band(axes, line, style_of(name))
+        draw_band(axes, line, style_of(name), place=place)
 
 
-def draw_band(axes: Axes, line: Curve, style: SeriesStyle, *, marker_every: int = 1) -> None:
-    """Draw one series in its own style: line, band, and markers on every `marker_every`-th point."""
-    axes.plot(line.x, line.mean, markevery=marker_every, markeredgewidth=0.0, **style.line())
+def draw_band(axes: Axes, line: Curve, style: SeriesStyle, *, place: int, marker_every: int = 1) -> None:
+    """Draw one series in its own style: line, band, and markers on every `marker_every`-th point.
+
+    Lines lie above all bands, and those with a lower `place` in the legend above the others.
+    """
+    zorder = 2.5 - 0.001 * place
+    axes.plot(line.x, line.mean, markevery=marker_every, markeredgewidth=0.0, zorder=zorder, **style.line())
     axes.fill_between(line.x, line.low, line.high, color=style.color, alpha=0.18, linewidth=0.0)
 
 
-def _error_series(axes: Axes, frame: Frame, name: str) -> None:
+def _error_series(axes: Axes, frame: Frame, name: str, place: int) -> None:
     """Draw one estimator's error: exact rows as a line, sampled rows as points."""
     style = style_of(name)
     if "kind" not in frame.columns:
-        draw_band(axes, curve(frame, "num_groups", "value", "instance"), style)
+        draw_band(axes, curve(frame, "num_groups", "value", "instance"), style, place=place)
         return
     exact, sampled = frame[frame["kind"] == "exact"], frame[frame["kind"] != "exact"]
     if not exact.empty:

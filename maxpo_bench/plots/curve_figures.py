@@ -197,7 +197,7 @@ def _label_left(panels: Sequence[tuple[Axes, Frame]], label: str) -> None:
 def _agent_curves(axes: Axes, frame: Frame, metric: str, smooth: int) -> None:
     """Draw each agent's mean and band over seeds, variants of one agent in its colour with their own dashes."""
     variants: dict[str, int] = {}
-    for name, arguments, rows in _parts(frame, "agent"):
+    for place, (name, arguments, rows) in enumerate(_parts(frame, "agent")):
         if smooth > 1:
             rows = _smoothed(rows, metric, smooth)
         line = curve(rows, "iteration", metric, "seed")
@@ -206,7 +206,7 @@ def _agent_curves(axes: Axes, frame: Frame, metric: str, smooth: int) -> None:
             position = variants[name] = variants.get(name, -1) + 1
             dashes = _VARIANT_DASHES[position % len(_VARIANT_DASHES)]
             style = replace(style, label=f"{style.label}, {arguments}", linestyle=dashes)
-        draw_band(axes, line, style, marker_every=max(1, len(line.x) // 8))
+        draw_band(axes, line, style, place=place, marker_every=max(1, len(line.x) // 8))
     axes.margins(x=0.02)
 
 

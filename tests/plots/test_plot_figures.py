@@ -201,6 +201,15 @@ def test_learning_curves_average_neighbouring_records_within_a_seed():
     np.testing.assert_allclose(line.get_ydata(), np.array([15, 35, 50]) + 1.0)
 
 
+def test_the_first_of_the_legend_lies_above_the_others_and_all_lines_above_the_bands():
+    for name in ("variance_vs_k", "learning_curves"):
+        axes = plots.plot(name, EXAMPLES[name]).axes[0]
+        heights = [line.get_zorder() for line in axes.get_lines() if not line.get_label().startswith("_")]
+        assert heights == sorted(heights, reverse=True)
+        assert len(set(heights)) == len(heights) > 1
+        assert min(heights) > max(band.get_zorder() for band in bands(axes))
+
+
 def test_environments_get_panels():
     figure = plots.plot(
         "learning_curves", curves_frame(envs=("maxpo/Maze-v0", "maxpo/Bandit-v0", "Own-v1", "Other-v1"))
@@ -302,7 +311,13 @@ def test_a_metric_without_values_says_so():
 
 def test_a_missing_reference_estimator_says_which_there_are():
     frame = EXAMPLES["variance_vs_k"]
-    with pytest.raises(
-        ValueError, match="reference estimator 'ei': add them, or set reference= to one of ei_l1o, ei_l2o"
-    ):
-        plots.plot("variance_vs_k", frame[frame.estimator != "ei"])
+    message = "reference estimator 'ei': add them, or set reference= to one of ei_l1o, ei_l2o"
+    with pytest.raises(ValueError, match=message):
+        plots.plot("variance_vs_k", frame[frame.estimator != "ei"], reference="ei")
+
+
+def test_without_ei_the_first_estimator_is_the_reference():
+    frame = EXAMPLES["variance_vs_k"]
+    figure = plots.plot("variance_vs_k", frame[frame.estimator != "ei"])
+    assert figure.axes[1].get_ylabel() == "Variance ratio to EI+L2O"
+    np.testing.assert_allclose(line_of(figure.axes[1], "EI+L1O").get_ydata(), 3)
