@@ -7,9 +7,12 @@ the subpackages (`estimators`, `moments`, `envs`, `agents`, `sweep`, `leaderboar
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maxpo_bench.envs.registration import register_environments
+
+if TYPE_CHECKING:
+    from maxpo_bench import agents, envs, estimators, leaderboard, llm, moments, objectives, plots, sweep
 
 __version__ = "0.1.0"
 __all__ = [

@@ -147,12 +147,12 @@ def bootstrap_weights(instance: str, num_blocks: int, replicates: int) -> Array:
     """Plain weights and multinomial resampling weights of one bandit, [1 + replicates, B]; equal for every entry."""
     rng = np.random.default_rng(derive_seed(0, "bootstrap", instance))
     drawn = rng.multinomial(num_blocks, np.full(num_blocks, 1.0 / num_blocks), size=replicates)
-    return np.concatenate([np.ones((1, num_blocks)), drawn])
+    return np.concatenate([np.ones((1, num_blocks)), drawn.astype(np.float64)])
 
 
 def jackknife_weights(num_blocks: int) -> Array:
     """Plain weights, and those without each block in turn, [1 + B, B]."""
-    without = num_blocks / (num_blocks - 1) * (1.0 - np.eye(num_blocks))
+    without = (1.0 - np.eye(num_blocks)) * (num_blocks / (num_blocks - 1))
     return np.concatenate([np.ones((1, num_blocks)), without])
 
 

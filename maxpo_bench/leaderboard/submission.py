@@ -13,14 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 from maxpo_bench.estimators import ESTIMATORS, Estimator, as_estimator, get_estimator
+from maxpo_bench.estimators.spec import DOMAINS, SCALES, Domain, Scale
 from maxpo_bench.registry import suggest
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
-SCALES = ("K/n", "1")
-DOMAINS = ("real", "binary")
 
 
 class SubmissionError(ValueError):
@@ -144,7 +143,7 @@ def _metadata(values: dict[str, Any], source: str) -> Metadata:
             raise SubmissionError(f"{source}: min_k must be a whole number, got {value!r}")
         if key != "min_k" and not isinstance(value, str | int):
             raise SubmissionError(f"{source}: {key} must be a string, got {value!r}")
-    typed = {key: int(value) if key == "min_k" else str(value) for key, value in values.items()}
+    typed: dict[str, Any] = {key: int(value) if key == "min_k" else str(value) for key, value in values.items()}
     return Metadata(**typed)
 
 
@@ -162,12 +161,17 @@ def _import(path: Path, digest: str) -> ModuleType:
     return module
 
 
+def _callable(module: ModuleType, attribute: str) -> Callable[..., Any] | None:
+    value = getattr(module, attribute, None)
+    return value if callable(value) else None
+
+
 def _functions(module: ModuleType, name: str) -> tuple[Callable[..., Any], Callable[[int], Callable[..., Any]]]:
     """Return ``raw(rewards, k)`` and ``factory(k) -> f(rewards, k)`` from a submission's module."""
-    plain, make = getattr(module, "advantages", None), getattr(module, "make_advantages", None)
-    if callable(plain):
+    plain, make = (_callable(module, attribute) for attribute in ("advantages", "make_advantages"))
+    if plain is not None:
         return plain, lambda k: plain
-    if callable(make):
+    if make is not None:
 
         def raw(rewards: Any, k: int) -> Any:
             return make(k)(rewards)
@@ -237,6 +241,7 @@ def from_function(
     make = factory or (lambda k: function)
 
     def build(k: int) -> Estimator:
-        return as_estimator(make(k), k, scale=metadata.scale, domain=metadata.domain, name=metadata.name)
+        scale, domain = cast(Scale, metadata.scale), cast(Domain, metadata.domain)
+        return as_estimator(make(k), k, scale=scale, domain=domain, name=metadata.name)
 
     return Candidate(metadata, build, function, metadata.smallest_group, digest, "submission", path)

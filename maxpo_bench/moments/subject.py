@@ -97,7 +97,7 @@ def _factory(estimator: Certifiable, scale: Scale | None, domain: Domain | None)
     if _number_of_parameters(function) == 1:
         return lambda k: _made(function, k)
     name = getattr(function, "__name__", type(function).__name__)
-    return lambda k: as_estimator(function, k, scale=scale or "K/n", domain=domain or "real", name=name)
+    return lambda k: as_estimator(function, k, scale=scale, domain=domain, name=name)
 
 
 def _made(factory: Callable[[int], Any], k: int) -> Estimator:
