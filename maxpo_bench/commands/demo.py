@@ -116,8 +116,8 @@ def compute_quick(name: str) -> pd.DataFrame:
 
 def _write_board(out: Path, figures: list[tuple[Path, str]]) -> None:
     from maxpo_bench.leaderboard.api import table
+    from maxpo_bench.leaderboard.render import render_markdown
     from maxpo_bench.leaderboard.site import write_site
-    from maxpo_bench.leaderboard.table import render_markdown
 
     board = table(SUITE, out / "results")
     write_site(board, out, figures=figures)

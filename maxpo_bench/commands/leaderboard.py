@@ -7,7 +7,7 @@ from pathlib import Path
 
 from maxpo_bench.commands.progress import counting
 from maxpo_bench.leaderboard import SUITES, api
-from maxpo_bench.leaderboard.table import render_json, render_markdown, render_terminal
+from maxpo_bench.leaderboard.render import render_json, render_markdown, render_terminal
 
 
 def run_leaderboard(

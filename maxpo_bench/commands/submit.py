@@ -64,7 +64,7 @@ def print_checks(outcome: list[CheckResult]) -> None:
 def _print_result(done: api.Submitted, results: Path) -> None:
     from rich.console import Console
 
-    from maxpo_bench.leaderboard.table import render_terminal
+    from maxpo_bench.leaderboard.render import render_terminal
 
     entry = next(item for item in done.board.entries if item.name == done.scored.entry.name)
     print("Contract tests:")
@@ -80,8 +80,8 @@ def placement(name: str, done: api.Submitted) -> str:
     """One sentence: where the entry ranks, or why it has no rank."""
     board = done.board
     entry = next(item for item in board.entries if item.name == name)
-    if entry.linked_to:
-        return f"{name} is a rescaled copy of {entry.linked_to}: listed under it, without a rank of its own."
+    if entry.klass == "copy":
+        return f"{name} is a rescaled copy of {entry.linked_to}: listed among the copies, without a rank of its own."
     if entry.kind == "null":
         return f"{name} has an expected gradient of zero: listed, unranked."
     rank = board.ranks.get(name)

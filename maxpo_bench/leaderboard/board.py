@@ -34,9 +34,13 @@ def build_board(suite: str, scored: Sequence[ScoredEntry]) -> Leaderboard:
     reference = next((item for item in ordered if item.entry.name == REFERENCE), None)
     if reference is None:
         raise ValueError(f"no score of the reference {REFERENCE} on suite {suite}: score the built-in estimators first")
-    linked = [_link(item, ordered[:place]) for place, item in enumerate(ordered)]
-    ranks = _ranks([item for item, entry in zip(ordered, linked, strict=True) if entry.linked_to is None], reference)
-    return Leaderboard(suite=suite, entries=tuple(linked), ranks=ranks)
+    entries: list[Entry] = []
+    originals: list[ScoredEntry] = []
+    for item in ordered:
+        entries.append(_link(item, originals))
+        if entries[-1].linked_to is None:
+            originals.append(item)
+    return Leaderboard(suite=suite, entries=entries, ranks=_ranks(originals, reference))
 
 
 def _precedence(item: ScoredEntry) -> tuple[int, str, str]:
@@ -48,10 +52,10 @@ def _precedence(item: ScoredEntry) -> tuple[int, str, str]:
     return (10**6, str(item.entry.scorer.get("date")), name)
 
 
-def _link(item: ScoredEntry, earlier: Sequence[ScoredEntry]) -> Entry:
+def _link(item: ScoredEntry, originals: Sequence[ScoredEntry]) -> Entry:
     if item.entry.kind == "null":
         return item.entry
-    original = next((other for other in earlier if is_copy(item.fingerprint, other.fingerprint)), None)
+    original = next((other for other in originals if is_copy(item.fingerprint, other.fingerprint)), None)
     return replace(item.entry, linked_to=original.entry.name) if original else item.entry
 
 

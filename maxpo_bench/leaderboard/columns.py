@@ -16,12 +16,15 @@ CLASS_TITLES: dict[Class, str] = {
     "main": "Main table",
     "direction": "Direction only",
     "biased": "Biased",
+    "copy": "Rescaled copies",
     "null": "Null",
 }
 CLASS_MEANINGS: dict[Class, str] = {
     "main": "The expectation is the max@K gradient, exactly or up to one constant factor.",
     "direction": "The expectation points along the max@K gradient, but its length changes from instance to instance.",
     "biased": "The expectation points elsewhere: these optimise another objective, and never outrank the tables above.",
+    "copy": "The same advantages as another entry's, times a positive constant, hence no rank of their own. "
+    "Only what depends on the constant or on the code can differ: Certificate, Bias, Maze, Cost.",
     "null": "The expectation is zero: nothing is learnt, nothing is ranked.",
 }
 KIND_SIGNS = {"exact": "✓", "proportional": "∝", "direction": "↗", "biased": "≠", "null": "∅"}
@@ -108,7 +111,7 @@ def format_ratio(value: float | None) -> str:
 def format_rank(board: Leaderboard, entry: Entry) -> str:
     """Write a rank: ``1``, ``3–5``, ``= ei`` for a rescaled copy, ``–`` for none."""
     rank = board.ranks[entry.name]
-    if entry.linked_to is not None:
+    if entry.klass == "copy":
         return f"= {entry.linked_to}"
     if rank is None:
         return NONE
@@ -153,7 +156,7 @@ _FIRST = [
         "rank",
         "Rank",
         "Place within its own table. '3–5': the bootstrap cannot tell these places apart. '= ei': a rescaled copy of "
-        f"ei, without a rank of its own. '{NONE}': not ranked.",
+        f"ei, without a rank of its own. '{NONE}': not ranked, as a score is missing or the gradient is zero.",
         lambda board, entry: Cell(format_rank(board, entry)),
         0,
         "low",
@@ -179,7 +182,7 @@ _FIRST = [
     Column(
         "kind",
         "Certificate",
-        "What enumerating every outcome of small hidden bandits shows of its expectation: exact (the max@K gradient), "
+        "What enumerating every outcome of small random bandits shows of its expectation: exact (the max@K gradient), "
         "proportional (up to one constant), direction (the constant varies), biased (points elsewhere), null (zero).",
         lambda board, entry: Cell(f"{KIND_SIGNS[entry.kind]} {entry.kind}"),
         1,

@@ -10,18 +10,19 @@ import dataclasses
 import numbers
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, cast
+from typing import Any, Literal, Self
 
 from maxpo_bench.leaderboard.checks import check_keys, check_line, check_text, finite, json_object, number, number_table
+from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.registry import suggest
 
-Class = Literal["main", "direction", "biased", "null"]
+Class = Literal["main", "direction", "biased", "copy", "null"]
 Rank = tuple[int, int]
-Family = tuple["Entry", tuple["Entry", ...]]
+Order = tuple[bool, float, str]
 
 B95_CAP = 1000.0
 SCHEMA = 1
-CLASSES: tuple[Class, ...] = ("main", "direction", "biased", "null")
+CLASSES: tuple[Class, ...] = ("main", "direction", "biased", "copy", "null")
 CLASS_OF_KIND: dict[str, Class] = {
     "exact": "main",
     "proportional": "main",
@@ -29,15 +30,10 @@ CLASS_OF_KIND: dict[str, Class] = {
     "biased": "biased",
     "null": "null",
 }
-SUITES = {
-    "quick-1": "quick: a small frozen suite, for a look; the full suite is in results/",
-    "full-1": "full: the whole frozen suite; figures to be quoted come from here",
-}
 ETA_GROUPS = ("1", "16", "256", "inf")
 PASS_K = ("1", "4", "16", "64")
 
 _CHOICES: dict[str, Sequence[str]] = {
-    "suite": tuple(SUITES),
     "origin": ("built-in", "submission"),
     "status": ("self-run", "verified", "disputed", "withdrawn"),
     "kind": tuple(CLASS_OF_KIND),
@@ -104,11 +100,11 @@ class Entry:
         name: unique within a table; one line of visible characters.
         title: for people, one line.
         summary: one or two sentences.
-        suite: a key of `SUITES`; tables of different suites are never mixed.
+        suite: name of a suite in `SUITES`; tables of different suites are never mixed.
         origin: ``built-in`` or ``submission``.
         status: ``self-run``, ``verified`` (rerun by somebody else with later seeds), ``disputed`` or ``withdrawn``.
         kind: the certificate: ``exact``, ``proportional``, ``direction``, ``biased`` or ``null``.
-        linked_to: name of the entry of which this is a rescaled copy; such an entry has no rank of its own.
+        linked_to: name of the entry of which this is a rescaled copy; such an entry stands among the copies, unranked.
         b95_ratio: the headline. Groups per step needed for 95 % of the exact-gradient step, relative to ``ei_l2o``,
             geometric mean over instances; lower is better; infinite is capped at `B95_CAP`.
         solved: share of instances with a finite B95, in [0, 1].
@@ -192,7 +188,7 @@ class Entry:
             check_line(getattr(self, name), where + name)
         for name in _TEXTS:
             check_text(getattr(self, name), where + name)
-        for name, choices in _CHOICES.items():
+        for name, choices in {"suite": SUITES.names(), **_CHOICES}.items():
             value = getattr(self, name)
             if value not in choices:
                 raise ValueError(f"{where}{name} must be one of {', '.join(choices)}, got {value!r}")
@@ -203,8 +199,13 @@ class Entry:
 
     @property
     def klass(self) -> Class:
-        """The table it belongs to: ``main`` (exact, proportional), ``direction``, ``biased`` or ``null``."""
-        return CLASS_OF_KIND[self.kind]
+        """The table it belongs to.
+
+        ``main`` (exact, proportional), ``direction``, ``biased``, ``copy`` (linked to another entry, whatever its
+        certificate) or ``null`` (linked or not).
+        """
+        own = CLASS_OF_KIND[self.kind]
+        return "copy" if self.linked_to is not None and own != "null" else own
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form: every field under its name, copies all the way down."""
@@ -231,14 +232,13 @@ class Leaderboard:
     """The entries of one suite with their ranks.
 
     Args:
-        suite: a key of `SUITES`.
+        suite: name of a suite in `SUITES`.
         entries: in any order; kept in the order of the table.
         ranks: name -> (lowest, highest) place within the entry's class, from 1, or None. Names left out have no rank;
             null entries, rescaled copies and entries without a headline score cannot have one.
 
     Raises:
-        ValueError: two entries share a name, an entry is of another suite, links run in a circle, or a rank is
-            impossible.
+        ValueError: two entries share a name, an entry is of another suite or a copy of a copy, or a rank is impossible.
     """
 
     suite: str
@@ -246,7 +246,7 @@ class Leaderboard:
     ranks: Mapping[str, Rank | None]
 
     def __post_init__(self) -> None:
-        if self.suite not in SUITES:
+        if self.suite not in SUITES.names():
             raise ValueError(f"unknown suite {self.suite!r}.{suggest(self.suite, SUITES)}")
         by_name: dict[str, Entry] = {}
         for entry in self.entries:
@@ -257,25 +257,24 @@ class Leaderboard:
             if entry.name in by_name:
                 raise ValueError(f"two entries are named {entry.name!r}: rename one")
             by_name[entry.name] = entry
+        for entry in self.entries:
+            _check_link(entry, by_name)
         for name in self.ranks:
             if name not in by_name:
                 raise ValueError(f"rank given for {name!r}, which is no entry.{suggest(name, by_name)}")
-        originals = {name: _original(entry, by_name) for name, entry in by_name.items()}
         object.__setattr__(self, "ranks", {n: _check_rank(e, self.ranks.get(n)) for n, e in sorted(by_name.items())})
-        object.__setattr__(self, "_families", _arrange(by_name, originals))
-        object.__setattr__(self, "entries", tuple(e for _, entries in self.sections() for e in entries))
-
-    def families(self) -> list[tuple[Class, list[Family]]]:
-        """Return the four classes in order, each with its (entry, its rescaled copies), best headline score first.
-
-        A copy stands under its original where both are of one class, and for itself otherwise.
-        """
-        families: dict[Class, list[Family]] = cast(Any, self)._families
-        return [(klass, list(families[klass])) for klass in CLASSES]
+        object.__setattr__(self, "entries", tuple(sorted(self.entries, key=lambda entry: _place(entry, by_name))))
 
     def sections(self) -> list[tuple[Class, list[Entry]]]:
-        """Return the four classes in order, each with its entries in the order of the table (may be empty)."""
-        return [(klass, [e for head, copies in rows for e in (head, *copies)]) for klass, rows in self.families()]
+        """Return the five classes in order, each with its entries in the order of the table (may be empty).
+
+        The best headline score comes first, None last; copies stand in the order of their originals.
+        """
+        return [(klass, [entry for entry in self.entries if entry.klass == klass]) for klass in CLASSES]
+
+    def copies(self, name: str) -> list[Entry]:
+        """Return the rescaled copies of one entry, in the order of the table."""
+        return [entry for entry in self.entries if entry.klass == "copy" and entry.linked_to == name]
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -298,32 +297,22 @@ class Leaderboard:
         return cls(data["suite"], [Entry.from_dict(entry) for entry in data["entries"]], ranks)
 
 
-def _original(entry: Entry, by_name: Mapping[str, Entry]) -> str:
-    """Follow the links to the entry that they end at; a link to an entry that is not there ends where it stands."""
-    seen = [entry.name]
-    while entry.linked_to is not None and entry.linked_to in by_name:
-        if entry.linked_to in seen:
-            raise ValueError(f"linked_to runs in a circle: {' -> '.join([*seen, entry.linked_to])}")
-        seen.append(entry.linked_to)
-        entry = by_name[entry.linked_to]
-    return entry.name
+def _check_link(entry: Entry, by_name: Mapping[str, Entry]) -> None:
+    original = by_name.get(entry.linked_to or "")
+    if original is not None and original.linked_to is not None:
+        raise ValueError(
+            f"entry {entry.name!r}: linked_to names {original.name!r}, itself a copy of {original.linked_to!r}: "
+            "name the original"
+        )
 
 
-def _arrange(by_name: Mapping[str, Entry], originals: Mapping[str, str]) -> dict[Class, list[Family]]:
-    """Group copies under their originals and sort by headline score, None last, then by name."""
-    ordered = sorted(by_name.values(), key=_order)
-    copies: dict[str, list[Entry]] = {}
-    heads: list[Entry] = []
-    for entry in ordered:
-        original = by_name[originals[entry.name]]
-        if original is not entry and original.klass == entry.klass:
-            copies.setdefault(original.name, []).append(entry)
-        else:
-            heads.append(entry)
-    return {k: [(h, tuple(copies.get(h.name, ()))) for h in heads if h.klass == k] for k in CLASSES}
+def _place(entry: Entry, by_name: Mapping[str, Entry]) -> tuple[int, Order, Order]:
+    """Return what entries are sorted by: class, headline score (a copy's: its original's), then their own and name."""
+    original = by_name.get(entry.linked_to or "", entry)
+    return CLASSES.index(entry.klass), _order(original), _order(entry)
 
 
-def _order(entry: Entry) -> tuple[bool, float, str]:
+def _order(entry: Entry) -> Order:
     value = entry.b95_ratio.value
     return (value is None, value or 0.0, entry.name)
 
@@ -332,7 +321,7 @@ def _check_rank(entry: Entry, rank: Rank | None) -> Rank | None:
     if rank is None:
         return None
     where = f"entry {entry.name!r}"
-    if entry.linked_to is not None or entry.klass == "null" or entry.b95_ratio.value is None:
+    if entry.klass in ("copy", "null") or entry.b95_ratio.value is None:
         raise ValueError(f"{where} cannot have a rank: it is a rescaled copy, null, or has no headline score")
     integers = len(rank) == 2 and all(isinstance(place, numbers.Integral) for place in rank)
     if not integers or not 1 <= rank[0] <= rank[1]:

@@ -12,9 +12,10 @@ from string import Template
 from urllib.parse import quote
 
 from maxpo_bench.leaderboard.columns import CLASS_TITLES
-from maxpo_bench.leaderboard.entry import SUITES, Class, Family, Leaderboard
+from maxpo_bench.leaderboard.entry import Leaderboard
+from maxpo_bench.leaderboard.render import render_json, render_markdown, shown
 from maxpo_bench.leaderboard.site_table import Scorers, escape, legend, reference_lines, section
-from maxpo_bench.leaderboard.table import render_json, render_markdown
+from maxpo_bench.leaderboard.suite import SUITES
 
 FIGURE_TYPES = (".png", ".svg", ".jpg", ".jpeg", ".webp")
 Figure = Path | tuple[Path, str]
@@ -61,20 +62,18 @@ def write_site(
 def render_page(board: Leaderboard, figures: Sequence[tuple[str, str]] = (), title: str = "") -> str:
     """Return the page; ``figures`` are (file name in ``figures/``, caption)."""
     scorers = Scorers(board)
-    shown: list[tuple[Class, list[Family]]] = [
-        (klass, rows) for klass, rows in board.families() if rows or klass == "main"
-    ]
+    sections = shown(board)
     style, script = _page_file("style.css") + reference_lines(board), _page_file("page.js")
-    counts = [(klass, CLASS_TITLES[klass], sum(1 + len(copies) for _, copies in rows)) for klass, rows in shown]
+    counts = [(klass, CLASS_TITLES[klass], len(entries)) for klass, entries in sections]
     return Template(_page_file("template.html")).substitute(
         policy=_policy(style, script),
         title=escape(title),
         style=style,
         script=script,
         suite=escape(board.suite),
-        label=escape(SUITES[board.suite].partition(": ")[2]),
+        label=escape(SUITES.get(board.suite).label),
         contents=_contents(counts, len(figures)),
-        tables="\n".join(section(board, klass, rows, scorers) for klass, rows in shown),
+        tables="\n".join(section(board, klass, entries, scorers) for klass, entries in sections),
         legend=legend(board),
         figures=_gallery(figures),
         scorers=scorers.to_html(),

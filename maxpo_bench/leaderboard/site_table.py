@@ -21,7 +21,7 @@ from maxpo_bench.leaderboard.columns import (
     format_number,
     format_rank,
 )
-from maxpo_bench.leaderboard.entry import Class, Entry, Family, Leaderboard
+from maxpo_bench.leaderboard.entry import Class, Entry, Leaderboard
 from maxpo_bench.leaderboard.site_axis import LogAxis
 
 HASH_SHOWN = 16
@@ -74,21 +74,18 @@ class Scorers:
         return json.dumps(shared | {"sandbox": entry.sandbox}, sort_keys=True)
 
 
-def section(board: Leaderboard, klass: Class, families: Sequence[Family], scorers: Scorers) -> str:
+def section(board: Leaderboard, klass: Class, entries: Sequence[Entry], scorers: Scorers) -> str:
     """Return one class's heading and table."""
     used = columns(board)
-    axis = LogAxis.over(head for head, _ in families)
-    groups = "\n".join(
-        f"<tbody>{''.join(_rows(board, used, axis, scorers, entry) for entry in (head, *copies))}"
-        for head, copies in families
-    )
+    axis = LogAxis.over(entries)
+    bodies = "\n".join(f"<tbody>{_rows(board, used, axis, scorers, entry)}" for entry in entries)
     table = (
         f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{klass}-title">\n<table>'
-        f"<thead><tr>{''.join(_head(column, axis) for column in used)}</thead>\n{groups}\n</table></div>"
+        f"<thead><tr>{''.join(_head(column, axis) for column in used)}</thead>\n{bodies}\n</table></div>"
     )
     return (
         f'<section class="board" id="{klass}">\n<h2 id="{klass}-title">{CLASS_TITLES[klass]}</h2>\n'
-        f"<p>{CLASS_MEANINGS[klass]}</p>\n{table if families else '<p>No entries yet.</p>'}\n</section>"
+        f"<p>{CLASS_MEANINGS[klass]}</p>\n{table if entries else '<p>No entries yet.</p>'}\n</section>"
     )
 
 
@@ -102,7 +99,7 @@ def legend(board: Leaderboard) -> str:
 
 def reference_lines(board: Leaderboard) -> str:
     """Return the rules that put the line of the reference, 1, into each table's axis."""
-    axes = {klass: LogAxis.over(head for head, _ in families) for klass, families in board.families()}
+    axes = {klass: LogAxis.over(entries) for klass, entries in board.sections()}
     return "".join(f"#{klass} {{ --one: {axis.x(1)}px; }}\n" for klass, axis in axes.items())
 
 
@@ -116,18 +113,18 @@ def _head(column: Column, axis: LogAxis) -> str:
 
 
 def _rows(board: Leaderboard, used: Sequence[Column], axis: LogAxis, scorers: Scorers, entry: Entry) -> str:
-    flags = [flag for flag, on in (("c", entry.linked_to), ("w", entry.status == "withdrawn")) if on]
-    marks = f' class="{" ".join(flags)}"' if flags else ""
+    mark = " class=w" if entry.status == "withdrawn" else ""
     cells = "".join(_cell(board, column, axis, entry) for column in used)
-    return f"<tr{marks}>{cells}<tr class=d><td colspan={len(used)}>{_details(entry, scorers)}"
+    return f"<tr{mark}>{cells}<tr class=d><td colspan={len(used)}>{_details(board, entry, scorers)}"
 
 
 def _cell(board: Leaderboard, column: Column, axis: LogAxis, entry: Entry) -> str:
     if column.key == "rank":
         return f"<td>{_breakable(format_rank(board, entry))}"
     if column.key == "name":
-        title = f"<i>{escape(entry.title)}</i>" if entry.title != entry.name else ""
-        return f"<th scope=row><details><summary>{_breakable(entry.name)}</summary></details>{title}"
+        line = entry.title if entry.title != entry.name else entry.summary
+        below = f"<i>{escape(line)}</i>" if line else ""
+        return f"<th scope=row><details><summary>{_breakable(entry.name)}</summary></details>{below}"
     if column.key == "kind":
         return f"<td><em class={entry.kind}>{KIND_SIGNS[entry.kind]} {entry.kind}</em>"
     if column.key == "status":
@@ -140,11 +137,13 @@ def _cell(board: Leaderboard, column: Column, axis: LogAxis, entry: Entry) -> st
     return f"<td><b>{cell.value}</b>{low_high}" if cell.interval else f"<td>{cell.value}"
 
 
-def _details(entry: Entry, scorers: Scorers) -> str:
+def _details(board: Leaderboard, entry: Entry, scorers: Scorers) -> str:
     by = ", ".join(part for part in (entry.authors, entry.licence) if part)
     source = ", ".join(part for part in (entry.paper, entry.equation) if part)
+    copies = ", ".join(f"<code>{escape(copy.name)}</code>" for copy in board.copies(entry.name))
     items = {
         "Paper": with_links(source),
+        "Also": f"{copies} (<a href=#copy>rescaled copies</a>)" if copies else "",
         "Certified": f"{entry.kind} at scale {entry.scale}, {entry.domain} rewards",
         "By": with_links(by),
         "Step size": format_number(entry.learning_rate) if entry.learning_rate is not None else "",

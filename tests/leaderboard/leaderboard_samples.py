@@ -63,7 +63,7 @@ def entry(name: str = "ei_l2o", kind: str = "exact", ratio: float | None = 1.0, 
 
 
 def sample_board() -> Leaderboard:
-    """Return a board with every class, a tie, a copy, a capped and a missing score."""
+    """Return a board with every class, a tie, a rescaled copy, a capped and a missing score."""
     entries = []
     for name, title, kind, ratio, summary in ROWS:
         changes = {"linked_to": "ei_l2o"} if name == "half_l2o" else {}

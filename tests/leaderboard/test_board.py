@@ -67,6 +67,13 @@ def test_estimators_of_another_objective_stay_out_of_the_main_table(board, name)
     assert name not in [entry.name for entry in main]
 
 
+def test_main_table_holds_neither_copies_nor_zero_nor_biased_estimators(board):
+    sections = {klass: {entry.name for entry in entries} for klass, entries in board.sections()}
+    assert sections["main"] == {"ei_l2o", "ei", "pkpo_sloo"}
+    assert sections["copy"] == {"tiny_copy"}
+    assert sections["null"] == {"zero"}
+
+
 def test_main_table_ranks_by_noise_with_the_reference_at_one(board):
     assert entry_of(board, "ei_l2o").b95_ratio.value == 1.0
     ratios = {name: entry_of(board, name).b95_ratio.value for name in ("ei_l2o", "ei", "pkpo_sloo")}

@@ -134,13 +134,17 @@ def test_class_follows_the_certificate() -> None:
     assert [entry(kind=kind).klass for kind in kinds] == ["main", "main", "direction", "biased", "null"]
 
 
+def test_a_copy_is_in_no_other_table_and_null_stays_null() -> None:
+    kinds = ("exact", "proportional", "direction", "biased", "null")
+    assert [entry("x", kind, linked_to="ei").klass for kind in kinds] == ["copy"] * 4 + ["null"]
+
+
 def test_sections_are_in_order_whatever_the_input_order() -> None:
     board = sample_board()
     names = {klass: [e.name for e in entries] for klass, entries in board.sections()}
     assert tuple(names) == CLASSES
     assert names["main"] == [
         "ei_l2o",
-        "half_l2o",
         "all_subsets_centered",
         "passk_analytic",
         "pkpo_sloo_minus_one",
@@ -148,17 +152,20 @@ def test_sections_are_in_order_whatever_the_input_order() -> None:
         "all_subsets",
     ]
     assert names["biased"] == ["ei_l1o", "grpo", "reinforce_l1o"]
+    assert names["copy"] == ["half_l2o"]
     assert names["null"] == ["zero"]
+    assert board.entries == tuple(e for _, entries in board.sections() for e in entries)
     again = Leaderboard(board.suite, board.entries[::-1], dict(reversed(board.ranks.items())))
     assert again == board
     assert list(again.ranks) == list(board.ranks)
 
 
-def test_missing_score_comes_last_and_copies_of_copies_come_home() -> None:
+def test_missing_score_comes_last_and_copies_follow_their_originals_order() -> None:
     entries = [
         entry("none", ratio=None),
-        entry("zz_copy", ratio=1.2, linked_to="copy"),
+        entry("zz_copy", ratio=1.2, linked_to="slow"),
         entry("copy", ratio=9.0, linked_to="slow"),
+        entry("nil", "null", None, linked_to="slow"),
         entry("slow", ratio=8.0),
         entry("fast", ratio=0.5),
         entry("orphan", ratio=0.7, linked_to="gone"),
@@ -166,9 +173,12 @@ def test_missing_score_comes_last_and_copies_of_copies_come_home() -> None:
     ]
     board = Leaderboard("quick-1", entries, {"fast": (1, 1), "slow": (2, 2)})
     sections = dict(board.sections())
-    assert [e.name for e in sections["main"]] == ["fast", "orphan", "slow", "zz_copy", "copy", "none"]
-    assert [e.name for e in sections["biased"]] == ["crooked"]
-    assert dict(board.families())["main"][2] == (entries[3], (entries[1], entries[2]))
+    assert [e.name for e in sections["main"]] == ["fast", "slow", "none"]
+    assert [e.name for e in sections["copy"]] == ["crooked", "orphan", "zz_copy", "copy"]
+    assert [e.name for e in sections["null"]] == ["nil"]
+    assert sections["biased"] == []
+    assert [e.name for e in board.copies("slow")] == ["zz_copy", "copy"]
+    assert board.copies("copy") == board.copies("none") == []
     assert board.ranks["none"] is None
 
 
@@ -212,7 +222,7 @@ def test_boards_do_not_mix() -> None:
     with pytest.raises(ValueError, match=r"unknown suite 'quick'\. Did you mean 'quick-1'"):
         Leaderboard("quick", [], {})
     circle = [entry("a", linked_to="b"), entry("b", linked_to="a")]
-    with pytest.raises(ValueError, match="runs in a circle: a -> b -> a"):
+    with pytest.raises(ValueError, match="'a': linked_to names 'b', itself a copy of 'a': name the original"):
         Leaderboard("quick-1", circle, {})
     with pytest.raises(ValueError, match="'a' cannot have a rank"):
         Leaderboard("quick-1", [entry("a", ratio=None)], {"a": (1, 1)})

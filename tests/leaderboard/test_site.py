@@ -13,11 +13,11 @@ import pytest
 from leaderboard_samples import entry, large_board, sample_board
 
 from maxpo_bench.leaderboard.columns import columns
-from maxpo_bench.leaderboard.entry import Interval, Leaderboard
+from maxpo_bench.leaderboard.entry import CLASSES, Interval, Leaderboard
+from maxpo_bench.leaderboard.render import render_json, render_markdown
 from maxpo_bench.leaderboard.site import render_page, write_site
 from maxpo_bench.leaderboard.site_axis import WIDTH, LogAxis
 from maxpo_bench.leaderboard.site_table import with_links
-from maxpo_bench.leaderboard.table import render_json, render_markdown
 
 SCRIPT = Path(__file__).parents[2] / "maxpo_bench" / "leaderboard" / "page" / "page.js"
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -78,9 +78,9 @@ def test_page_is_complete_without_scripts() -> None:
     page = render_page(board)
     body = page[: page.index("<script>")]
     outline = Outline(body)
-    assert outline.count("table") == 4
+    assert outline.count("table") == 5
     heads = [attributes for tag, attributes in outline.tags if tag == "th" and attributes["scope"] == "col"]
-    assert len(heads) == 4 * len(columns(board))
+    assert len(heads) == 5 * len(columns(board))
     explained = {attributes.get("id") for _, attributes in outline.tags}
     assert all(head["aria-describedby"] in explained for head in heads)
     text = "".join(outline.texts)
@@ -93,15 +93,25 @@ def test_page_is_complete_without_scripts() -> None:
     assert "2.13.0" in text
     assert "0123456789abcdef0123456789abcdef01234567" in text
     assert '<p class="find" hidden>' in body
-    order = [body.index(f'id="{klass}"') for klass in ("main", "direction", "biased", "null")]
+    order = [body.index(f'id="{klass}"') for klass in CLASSES]
     assert order == sorted(order)
 
 
-def test_copies_stay_in_their_originals_group() -> None:
+def test_copies_have_their_own_table_and_originals_name_them() -> None:
     page = render_page(sample_board())
-    group = next(part for part in page.split("<tbody>") if "<summary>half_l2o" in part)
-    assert group.index("<summary>ei_l2o") < group.index("<summary>half_l2o")
-    assert "<td>= ei_l2o" in group
+    sections = {match[1]: match[2] for match in re.finditer(r'id="(\w+)">\n<h2(.*?)</section>', page, flags=re.DOTALL)}
+    assert [name for name in CLASSES if "<summary>half_l2o<" in sections[name]] == ["copy"]
+    assert "<td>= ei_l2o" in sections["copy"]
+    body = next(part for part in sections["main"].split("<tbody>") if "<summary>ei_l2o<" in part)
+    assert "<dt>Also<dd><code>half_l2o</code>" in body
+    assert page.count("<dt>Also") == 1
+
+
+def test_the_line_below_a_name_is_its_title_or_else_its_summary() -> None:
+    titled = render_page(Leaderboard("quick-1", [entry("mine", title="Mine & yours", summary="What it does.")], {}))
+    assert "<summary>mine</summary></details><i>Mine &amp; yours</i>" in titled
+    plain = render_page(Leaderboard("quick-1", [entry("mine", title="mine", summary="What it <does>.")], {}))
+    assert "<summary>mine</summary></details><i>What it &lt;does&gt;.</i>" in plain
 
 
 def test_hostile_strings_are_text() -> None:
@@ -240,7 +250,7 @@ def node(code: str) -> object:
 def test_sort_keys_read_what_the_cells_say() -> None:
     cells = ["1.31", "≥1000", "–", "", "4–5", "= ei", "100%", "1.0e-5", "-0.5", "0"]
     found = node(f"{json.dumps(cells)}.map((text) => page.sortKey(text, true))")
-    assert found == [1.31, 1000, None, None, 4, None, 100, 1e-5, -0.5, 0]
+    assert found == [1.31, 1000, None, None, 4, "= ei", 100, 1e-5, -0.5, 0]
     assert node('["ei", " – ", "3"].map((text) => page.sortKey(text, false))') == ["ei", None, "3"]
 
 
@@ -307,8 +317,8 @@ def test_a_browser_sorts_filters_and_unfolds(tmp_path: Path) -> None:
     assert report["name"] == [sorted(start), ["ascending"]]
     assert report["rank"] == start
     assert report["solved"] == ["descending"]
-    assert report["biased"] == [["grpo"], ["biased"], "1 of 11 shown"]
-    assert report["none"] == [[], [], "0 of 11 shown"]
+    assert report["biased"] == [["grpo"], ["biased"], "1 of 12 shown"]
+    assert report["none"] == [[], [], "0 of 12 shown"]
     assert report["all"] == 12
     assert report["isBoxShown"]
     assert report["closed"] == 0

@@ -2,10 +2,10 @@
 
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-/* What a cell is sorted by: a number, a text, or null for what is missing. "3–5" counts as 3, "≥1000" as 1000. */
+/* What a cell is sorted by: a number, a text, or null for what is missing. "3–5" counts as 3, "≥1000" as 1000, "= ei" as a text. */
 function sortKey(text, isNumeric) {
   const trimmed = text.trim();
-  if (!isNumeric) return trimmed === "" || trimmed === "–" ? null : trimmed;
+  if (!isNumeric || trimmed.startsWith("= ")) return trimmed === "" || trimmed === "–" ? null : trimmed;
   const value = parseFloat(trimmed.replace(/^≥/, ""));
   return Number.isNaN(value) ? null : value;
 }
@@ -16,22 +16,22 @@ function compareKeys(a, b, direction) {
   return direction * (typeof a === "number" ? a - b : collator.compare(a, b));
 }
 
-function cellText(group, column) {
-  const cell = group.rows[0].cells[column];
+function cellText(body, column) {
+  const cell = body.rows[0].cells[column];
   return (cell.querySelector("b, summary, em") || cell).textContent;
 }
 
-/* Sort a table's groups (an entry, its details, its rescaled copies) by one column, from the order they came in. */
-function sortTable(table, groups, column, isNumeric, direction) {
-  const keyed = groups.map((group) => ({ group, key: sortKey(cellText(group, column), isNumeric) }));
+/* Sort a table's bodies (an entry and its details) by one column, from the order they came in. */
+function sortTable(table, bodies, column, isNumeric, direction) {
+  const keyed = bodies.map((body) => ({ body, key: sortKey(cellText(body, column), isNumeric) }));
   keyed.sort((a, b) => compareKeys(a.key, b.key, direction));
   const fragment = document.createDocumentFragment();
-  for (const { group } of keyed) fragment.append(group);
+  for (const { body } of keyed) fragment.append(body);
   table.append(fragment);
 }
 
 function makeSortable(table) {
-  const groups = Array.from(table.tBodies);
+  const bodies = Array.from(table.tBodies);
   const heads = Array.from(table.tHead.rows[0].cells);
   heads.forEach((head, column) => {
     const label = head.querySelector("span");
@@ -44,7 +44,7 @@ function makeSortable(table) {
       const best = head.dataset.best === "high" ? -1 : 1;
       const was = head.getAttribute("aria-sort");
       const now = was ? (was === "ascending" ? -1 : 1) : best;
-      sortTable(table, groups, column, head.dataset.sort === "number", now);
+      sortTable(table, bodies, column, head.dataset.sort === "number", now);
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", now > 0 ? "ascending" : "descending");
     });
@@ -52,20 +52,20 @@ function makeSortable(table) {
   heads[0].setAttribute("aria-sort", "ascending");
 }
 
-/* Show the groups that contain every word of the query, and hide tables without any. */
+/* Show the entries that contain every word of the query, and hide tables without any. */
 function makeFilter(box) {
-  const entries = Array.from(document.querySelectorAll("tbody"), (group) => ({
-    group,
-    text: group.textContent.toLowerCase(),
+  const entries = Array.from(document.querySelectorAll("tbody"), (body) => ({
+    body,
+    text: body.textContent.toLowerCase(),
   }));
   const input = box.querySelector("input");
   const status = box.querySelector("[role=status]");
   const apply = () => {
     const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;
-    for (const { group, text } of entries) {
-      group.hidden = !words.every((word) => text.includes(word));
-      shown += !group.hidden;
+    for (const { body, text } of entries) {
+      body.hidden = !words.every((word) => text.includes(word));
+      shown += !body.hidden;
     }
     for (const section of document.querySelectorAll("section.board")) {
       section.hidden = words.length > 0 && !section.querySelector("tbody:not([hidden])");

@@ -1,7 +1,9 @@
 """The terminal table, the Markdown and the JSON, and how their numbers are written."""
 
+import importlib
 import io
 import json
+import pkgutil
 import re
 
 import pytest
@@ -9,6 +11,7 @@ from leaderboard_samples import entry, sample_board
 from rich.cells import cell_len
 from rich.console import Console
 
+from maxpo_bench import leaderboard
 from maxpo_bench.leaderboard.columns import (
     columns,
     format_bias,
@@ -19,7 +22,8 @@ from maxpo_bench.leaderboard.columns import (
     format_ratio,
 )
 from maxpo_bench.leaderboard.entry import PASS_K, Interval, Leaderboard
-from maxpo_bench.leaderboard.table import NOTICE, render_json, render_markdown, render_terminal
+from maxpo_bench.leaderboard.render import NOTICE, render_json, render_markdown, render_terminal
+from maxpo_bench.leaderboard.suite import SUITES
 
 
 def printed(board: Leaderboard, width: int) -> list[str]:
@@ -75,7 +79,7 @@ def test_eighty_columns_hold_what_matters() -> None:
     assert "1.31 [1.26, 1.38]" in row
     assert "✓ exact" in row
     assert "Not shown at this width:" in " ".join(lines)
-    assert "quick: a small frozen suite, for a look; the full suite is in results/" in lines
+    assert f"quick-1: {SUITES.get('quick-1').label}" in lines
 
 
 @pytest.mark.parametrize("width", [50, 60, 80, 100, 140, 400])
@@ -110,14 +114,27 @@ def test_markdown_has_every_entry_column_and_meaning() -> None:
     assert text.startswith(NOTICE)
     assert text == render_markdown(sample_board())
     tables = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(tables) == 4 * 2 + len(board.entries)
+    assert len(tables) == 5 * 2 + len(board.entries)
     assert {line.count(" | ") for line in tables} == {len(columns(board)) - 1}
     for column in columns(board):
         assert f"- **{column.heading}**: {column.meaning}" in text
     assert "| = `ei_l2o` | `half_l2o` | 1.00 [0.96, 1.05] |" in text
     assert "| 4–5 | `ei` | 1.33 [1.28, 1.40] | ✓ exact | 100% |" in text
-    order = [text.index(heading) for heading in ("## Main", "## Direction", "## Biased", "## Null")]
+    order = [text.index(h) for h in ("## Main", "## Direction", "## Biased", "## Rescaled copies", "## Null")]
     assert order == sorted(order)
+    assert order[3] < text.index("| = `ei_l2o` | `half_l2o` |") < order[4]
+    assert "| 1–2 | `ei_l2o`<br>also: `half_l2o` | 1.00" in text
+    assert f"Suite **quick-1**: {SUITES.get('quick-1').label}." in text
+
+
+def test_widths_are_counted_as_rich_lays_them_out() -> None:
+    """At the smallest width that shows all columns, no cell is cut; one narrower, a column is dropped instead."""
+    board = sample_board()
+    full = max(cell_len(line) for line in printed(board, 1000) if "─" in line)
+    lines = printed(board, full)
+    assert "…" not in "".join(lines)
+    assert not any("Not shown" in line for line in lines)
+    assert any("Not shown" in line for line in printed(board, full - 1))
 
 
 def test_pass_at_k_is_one_dash_until_somebody_has_it() -> None:
@@ -136,7 +153,7 @@ def test_markdown_escapes_hostile_names() -> None:
     text = render_markdown(Leaderboard("quick-1", [entry(name), linked], {name: (1, 1)}))
     assert "<script" not in text
     escaped = r"a\|b &lt;script&gt;alert\(1\)&lt;\/script&gt; \[x\]\(javascript\:y\) \`c\` \#1"
-    assert f"| 1 | {escaped} | 1.00 [0.96, 1.05] |" in text
+    assert f"| 1 | {escaped}<br>also: `copy` | 1.00 [0.96, 1.05] |" in text
     assert f"| = {escaped} | `copy` |" in text
     for row in (line for line in text.splitlines() if "javascript" in line):
         assert len(re.findall(r"(?<!\\)\|", row)) == len(columns(sample_board())) + 1
@@ -155,3 +172,11 @@ def test_json_round_trip_is_sorted_and_plain() -> None:
 def test_intervals_without_ends_show_the_value_only() -> None:
     board = Leaderboard("quick-1", [entry(b95_ratio=Interval(1.5), learning=Interval())], {})
     assert "| – | `ei_l2o` | 1.50 | ✓ exact | 100% | – |" in render_markdown(board)
+
+
+def test_no_module_hides_a_public_function_of_the_package() -> None:
+    for module in pkgutil.iter_modules(leaderboard.__path__):
+        importlib.import_module(f"maxpo_bench.leaderboard.{module.name}")
+    assert callable(leaderboard.table)
+    assert callable(leaderboard.score)
+    assert callable(leaderboard.submit)
