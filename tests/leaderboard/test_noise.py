@@ -96,7 +96,7 @@ def test_squared_norm_is_corrected_for_noise():
 
 
 def test_cosine_is_corrected_for_noise():
-    """Angle of 60 degrees, squared cosine 0.25: mean over 2000 draws within 6 standard errors of the corrected value."""
+    """Angle of 60 degrees: the mean cosine of 2000 draws is 0.5 within 6 standard errors."""
     rng = np.random.default_rng(12)
     mean, truth = np.array([1.0, np.sqrt(3.0), 0.0, 0.0]), np.array([1.0, 0.0, 0.0, 0.0])
     cosines = [noise_metrics(synthetic(rng, mean, per_block=20, truth=truth), ONES).cos[0] for _ in range(2000)]
