@@ -73,3 +73,5 @@ def test_suggest() -> None:
     assert suggest("grop", ["grpo", "ei"]) == " Did you mean 'grpo'?"
     assert suggest("zzz", ["b", "a"]) == " Known: a, b."
     assert suggest("zzz", []) == ""
+    assert suggest("grop", ["grpo", "ei", "grpo"]) == " Did you mean 'grpo'?"
+    assert suggest("zzz", ["a", "b", "a"]) == " Known: a, b."
