@@ -78,7 +78,7 @@ MUTATIONS = (
         "tests/test_seeding.py tests/envs",
     ),
     Mutation(
-        "exact gradient of K - 1",
+        "exact gradient of K + 1",
         "objectives.py",
         "below.pow(k - 1)",
         "below.pow(k)",
