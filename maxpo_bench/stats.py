@@ -6,7 +6,6 @@ missing score is the caller's business, and is never averaged over.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -159,32 +158,6 @@ def ratio_of_means_interval(
         return a.mean(axis=axis) / b.mean(axis=axis)
 
     return _percentile_bootstrap((top, bottom), ratio, rng, confidence, resamples, paired=True)
-
-
-def geometric_mean_ratio_interval(
-    numerator: ArrayLike,
-    denominator: ArrayLike,
-    rng: np.random.Generator,
-    *,
-    confidence: float = 0.95,
-    resamples: int = DEFAULT_RESAMPLES,
-) -> Interval:
-    """Return ``exp(mean(log(numerator / denominator)))`` with a paired percentile bootstrap interval.
-
-    The geometric mean gives every instance the same weight, and swapping the two inverts the result and its limits.
-
-    Args:
-        numerator: [R], R >= 2, positive.
-        denominator: [R], positive.
-        rng: generator of the resamples.
-        confidence: coverage, in (0, 1).
-        resamples: number of resamples.
-    """
-    top, bottom = _pair(numerator, denominator)
-    if (top <= 0).any() or (bottom <= 0).any():
-        raise ValueError("a geometric mean of ratios needs positive values on both sides")
-    logs = bootstrap_mean_interval(np.log(top) - np.log(bottom), rng, confidence=confidence, resamples=resamples)
-    return Interval(math.exp(logs.low), math.exp(logs.estimate), math.exp(logs.high), confidence)
 
 
 def joint_rank_intervals(
