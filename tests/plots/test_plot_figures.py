@@ -302,6 +302,14 @@ def test_an_unknown_metric_suggests_the_nearest():
         plots.plot("learning_curves", curves_frame(), metric="return_maen")
 
 
+@pytest.mark.parametrize("name", ["p_action_1", "learning_curves"])
+def test_without_a_global_bias_the_remedy_is_the_maze(name):
+    frame = curves_frame().drop(columns="p_action_1")
+    options = {} if name == "p_action_1" else {"metric": "p_action_1"}
+    with pytest.raises(ValueError, match=r"only runs with a global bias have: .* on maxpo/Maze-v0"):
+        plots.plot(name, frame, **options)
+
+
 def test_a_metric_without_values_says_so():
     with pytest.raises(ValueError, match="p_action_1 has no finite value in 12 rows"):
         plots.plot("p_action_1", curves_frame(agents=("ppo",)))
