@@ -32,7 +32,7 @@ coverage: setup
 	$(BIN)/python -m pytest -n 2 -q --cov --cov-report=term --cov-fail-under=90
 
 results: setup
-	$(BIN)/maxpo-bench leaderboard --score full
+	$(BIN)/maxpo-bench leaderboard --score
 
 clean:
 	rm -rf .venv demo runs .pytest_cache .ruff_cache .hypothesis .coverage*

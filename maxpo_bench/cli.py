@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -21,6 +23,17 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the stored scores.")]
 SuiteName = Annotated[str, typer.Option("--suite", help="Frozen suite: quick or full.")]
+
+
+def _finish(run: Callable[[], int]) -> NoReturn:
+    """Run a long command and leave with its exit code; 130 and the command that goes on where Ctrl-C stopped it."""
+    try:
+        code = run()
+    except KeyboardInterrupt:
+        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        print(f"interrupted; to go on: {command}", file=sys.stderr)
+        code = 130
+    raise typer.Exit(code)
 
 
 def print_json(value: Any) -> None:
@@ -161,8 +174,8 @@ def submit(
     """
     from maxpo_bench.commands.submit import run_submit
 
-    raise typer.Exit(
-        run_submit(
+    _finish(
+        lambda: run_submit(
             path,
             suite=suite,
             results=results,
@@ -179,10 +192,10 @@ def leaderboard(
     suite: SuiteName = "full",
     results: Results = Path("results"),
     score: Annotated[
-        str | None, typer.Option("--score", help="First score the built-in estimators on this suite.")
-    ] = None,
+        bool, typer.Option("--score", help="First score the built-in estimators; goes on where it stopped.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="With --score: score again what is stored.")] = False,
-    workers: Annotated[int, typer.Option("--workers", help="With --score: processes.")] = 2,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="With --score: processes.")] = 2,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write the page into this folder.")] = None,
@@ -194,8 +207,8 @@ def leaderboard(
     """Print the leaderboard, or write it as a page."""
     from maxpo_bench.commands.leaderboard import run_leaderboard
 
-    raise typer.Exit(
-        run_leaderboard(
+    _finish(
+        lambda: run_leaderboard(
             suite=suite,
             results=results,
             score=score,
@@ -231,18 +244,19 @@ def plot(
     """Draw a figure from a sweep's runs, or compute its data first."""
     from maxpo_bench.commands.plot import run_plot
 
-    code = run_plot(
-        figure,
-        source,
-        out,
-        metric=metric,
-        estimators=estimator or [],
-        formats=formats,
-        size=size,
-        seed=seed,
-        quiet=quiet,
+    _finish(
+        lambda: run_plot(
+            figure,
+            source,
+            out,
+            metric=metric,
+            estimators=estimator or [],
+            formats=formats,
+            size=size,
+            seed=seed,
+            quiet=quiet,
+        )
     )
-    raise typer.Exit(code)
 
 
 @app.command()
@@ -269,7 +283,7 @@ def demo(
     """Train agents, score every built-in estimator, draw figures and write a leaderboard page: about two minutes."""
     from maxpo_bench.commands.demo import run_demo
 
-    raise typer.Exit(run_demo(out, workers=workers, quiet=quiet))
+    _finish(lambda: run_demo(out, workers=workers, quiet=quiet))
 
 
 @app.command()

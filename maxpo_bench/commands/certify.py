@@ -20,6 +20,7 @@ def certificate_of(
         candidate.build,
         k=k,
         n=n,
+        pairs=candidate.certificate_pairs() if k is None and n is None else None,
         scale=candidate.metadata.scale,
         domain=candidate.metadata.domain,
         min_group_size=candidate.smallest_group,

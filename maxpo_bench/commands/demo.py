@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from maxpo_bench.commands.leaderboard import score_with_progress
 from maxpo_bench.commands.plot import sweep_data
 from maxpo_bench.commands.progress import counting
+from maxpo_bench.leaderboard.api import exit_without
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +93,9 @@ def _computed(workers: int, *, quiet: bool) -> dict[str, pd.DataFrame]:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["maxpo_bench.moments", "maxpo_bench.agents.maze_population", "pandas"])
     with (
-        concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool,
+        concurrent.futures.ProcessPoolExecutor(
+            workers, mp_context=context, initializer=exit_without, initargs=(os.getpid(),)
+        ) as pool,
         counting("figures", quiet=quiet) as progress,
     ):
         futures = {pool.submit(compute_quick, name): name for name in COMPUTED}

@@ -6,15 +6,18 @@ import sys
 from pathlib import Path
 
 from maxpo_bench.commands.progress import counting
-from maxpo_bench.leaderboard import SUITES, api
+from maxpo_bench.leaderboard import SUITES, api, load_all
+from maxpo_bench.leaderboard.board import scored_otherwise
 from maxpo_bench.leaderboard.render import render_json, render_markdown, render_terminal
+
+COMMITTED = "full-1"  # the suite whose table is results/README.md
 
 
 def run_leaderboard(
     *,
     suite: str,
     results: Path,
-    score: str | None,
+    score: bool,
     force: bool,
     workers: int,
     markdown: bool,
@@ -24,13 +27,21 @@ def run_leaderboard(
     quiet: bool,
 ) -> int:
     """Score if asked to, then print, write or check the table; return the exit code."""
-    if score is not None:
-        suite = SUITES.canonical(score)
+    flags = {"--markdown": markdown, "--json": as_json, "--html": html, "--check": check}
+    outputs = [flag for flag, given in flags.items() if given]
+    if len(outputs) > 1:
+        raise ValueError(f"{' and '.join(outputs)} exclude each other: give one")
+    if force and not score:
+        raise ValueError("--force goes with --score")
+    suite = SUITES.canonical(suite)
+    committed = results / "README.md"
+    if score:
         score_with_progress(suite, results, workers=workers, force=force, quiet=quiet)
-        (results / "README.md").write_text(render_markdown(api.table(suite, results)), encoding="utf-8")
+        if suite == COMMITTED:
+            committed.write_text(render_markdown(api.table(suite, results)), encoding="utf-8")
     board = api.table(suite, results)
     if check:
-        return _check(results / "README.md", render_markdown(board))
+        return _check(committed, render_markdown(board), f"--suite {suite} --results {results}")
     if html is not None:
         from maxpo_bench.leaderboard.site import write_site
 
@@ -43,22 +54,34 @@ def run_leaderboard(
         from rich.console import Console
 
         Console().print(render_terminal(board))
+    _warn_of_stale(suite, results)
     return 0
+
+
+def _warn_of_stale(suite: str, results: Path) -> None:
+    stale = scored_otherwise(load_all(results, suite))
+    if stale:
+        names = ", ".join(stale)
+        print(f"unranked, scored by other code than the reference: {names}: score them again", file=sys.stderr)
 
 
 def score_with_progress(suite: str, results: Path, *, workers: int, force: bool = False, quiet: bool = False) -> None:
     """Score every built-in estimator, with a bar on a terminal; what is stored already is kept."""
-    with counting("scoring", quiet=quiet) as progress:
-        api.score_built_ins(suite, results, workers=workers, force=force, progress=progress)
+    try:
+        with counting("scoring", quiet=quiet) as progress:
+            api.score_built_ins(suite, results, workers=workers, force=force, progress=progress)
+    except api.ScoringInterrupted as error:
+        print(f"maxpo-bench: {error}", file=sys.stderr)
+        raise SystemExit(3) from None
 
 
-def _check(path: Path, wanted: str) -> int:
+def _check(path: Path, wanted: str, flags: str) -> int:
     found = path.read_text(encoding="utf-8") if path.is_file() else ""
     if found == wanted:
         print(f"{path} agrees with the stored scores")
         return 0
     print(
-        f"{path} is not the table that the stored scores give: run `maxpo-bench leaderboard --markdown > {path}`",
+        f"{path} is not the table of the stored scores: run `maxpo-bench leaderboard {flags} --markdown > {path}`",
         file=sys.stderr,
     )
     return 1

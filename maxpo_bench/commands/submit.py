@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from maxpo_bench.leaderboard import api
 from maxpo_bench.leaderboard.contract import CheckResult, check_contract
 from maxpo_bench.leaderboard.score import ContractFailure, certify_candidate
 from maxpo_bench.leaderboard.submission import load_submission
+from maxpo_bench.leaderboard.suite import SUITES
 
 WARNING = "note: this runs the file's code with your rights, without a sandbox"
 
@@ -29,7 +31,7 @@ def run_submit(
     if not quiet:
         print(WARNING, file=sys.stderr)
     if check_only:
-        return _check(path, overrides)
+        return _check(path, suite, overrides, as_json=as_json)
     try:
         with staged(quiet=quiet) as progress:
             done = api.submit(path, suite=suite, results=results, progress=progress, **overrides)
@@ -45,14 +47,22 @@ def run_submit(
     return 0
 
 
-def _check(path: Path, overrides: dict[str, Any]) -> int:
+def _check(path: Path, suite: str, overrides: dict[str, Any], *, as_json: bool) -> int:
+    chosen = SUITES.get(suite)
     candidate = load_submission(path, **overrides)
     outcome = check_contract(candidate)
-    print_checks(outcome)
-    if any(result.status == "fail" for result in outcome):
-        return 1
-    print(certify_candidate(candidate, seed=0).explain())
-    return 0
+    failed = any(result.status == "fail" for result in outcome)
+    certificate = None if failed else certify_candidate(candidate, 0, chosen)
+    if as_json:
+        from maxpo_bench.cli import print_json
+
+        checks = [asdict(result) for result in outcome]
+        print_json({"contract": checks, "certificate": certificate.to_dict() if certificate else None})
+    else:
+        print_checks(outcome)
+        if certificate:
+            print(certificate.explain())
+    return 1 if failed else 0
 
 
 def print_checks(outcome: list[CheckResult]) -> None:
@@ -69,7 +79,8 @@ def _print_result(done: api.Submitted, results: Path) -> None:
     entry = next(item for item in done.board.entries if item.name == done.scored.entry.name)
     print("Contract tests:")
     print_checks([CheckResult(**result) for result in done.scored.contract])
-    print(f"\nCertificate: {entry.kind}")
+    note = " (the sampled gradients contradict what was certified)" if entry.extra.get("contradicted") else ""
+    print(f"\nCertificate: {entry.kind}{note}")
     Console().print(render_terminal(done.board))
     print(placement(entry.name, done))
     print(f"Stored: {done.path}")
@@ -86,7 +97,7 @@ def placement(name: str, done: api.Submitted) -> str:
         return f"{name} has an expected gradient of zero: listed, unranked."
     rank = board.ranks.get(name)
     if rank is None:
-        return f"{name} is not defined on every bandit of the suite: listed, unranked."
+        return f"{name} is not defined on every bandit of the suite, or too noisy to be measured: listed, unranked."
     members = sum(1 for other in board.entries if other.klass == entry.klass and board.ranks.get(other.name))
     place = str(rank[0]) if rank[0] == rank[1] else f"{rank[0]} to {rank[1]}"
     table = "main table" if entry.klass == "main" else f"{entry.klass} table (not the main one)"

@@ -4,7 +4,7 @@
 The code of a submission runs in this process with the caller's rights: read it before you run it.
 """
 
-from maxpo_bench.leaderboard.api import score_built_ins, submit, table
+from maxpo_bench.leaderboard.api import ScoringInterrupted, score_built_ins, submit, table
 from maxpo_bench.leaderboard.contract import CheckResult, check_contract
 from maxpo_bench.leaderboard.entry import Entry, Interval, Leaderboard
 from maxpo_bench.leaderboard.score import REFERENCE, ContractFailure, score
@@ -23,6 +23,7 @@ __all__ = [
     "Leaderboard",
     "Metadata",
     "ScoredEntry",
+    "ScoringInterrupted",
     "SubmissionError",
     "Suite",
     "built_in",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import concurrent.futures
 import multiprocessing
+import os
+import threading
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from maxpo_bench.estimators import ESTIMATORS
+from maxpo_bench.estimators import BUILT_IN, ESTIMATORS
 from maxpo_bench.leaderboard import store
 from maxpo_bench.leaderboard.board import build_board
 from maxpo_bench.leaderboard.entry import Leaderboard
@@ -61,7 +64,7 @@ def submit(
 
     Args:
         submission: a ``.py`` file, a folder with ``submission.py`` and ``submission.toml``, or a function
-            ``f(rewards, k)`` on rewards [groups, n]; a function needs at least ``name=``.
+            ``f(rewards, k)`` on rewards [groups, n], named by ``name=`` or by its own name.
         suite: name of a frozen suite.
         results: folder of the stored scores; it must hold the reference's.
         progress: called with (stage, share done).
@@ -79,9 +82,12 @@ def submit(
     if reference is None:
         raise ValueError(
             f"{Path(results) / chosen.name} holds no score of {REFERENCE}, to which scores are relative: call "
-            f"`maxpo-bench leaderboard --score {suite} --results {results}` first, or name another folder (--results)"
+            f"`maxpo-bench leaderboard --score --suite {suite} --results {results}` first, or name another folder"
         )
     scored = score(candidate, chosen, reference, progress)
+    earlier = [item.entry.scorer for item in stored if item.entry.name == scored.entry.name]
+    dates = [str(scorer.get("first", scorer["date"])) for scorer in [scored.entry.scorer, *earlier]]
+    scored = replace(scored, entry=replace(scored.entry, scorer={**scored.entry.scorer, "first": min(dates)}))
     path = store.save(Path(results), scored)
     others = [item for item in stored if item.entry.name != scored.entry.name]
     return Submitted(scored, path, build_board(chosen.name, [*others, scored]))
@@ -91,8 +97,7 @@ def _candidate(submission: str | Path | Callable[..., Any], metadata: dict[str, 
     if isinstance(submission, str | Path):
         return load_submission(submission, **metadata)
     given = {key: value for key, value in metadata.items() if value is not None}
-    if "name" not in given:
-        raise SubmissionError("a function needs a name: submit(function, name='my_estimator')")
+    given.setdefault("name", getattr(submission, "__name__", ""))
     if given["name"] in ESTIMATORS:
         raise SubmissionError(f"{given['name']!r} is a built-in estimator's name: choose another")
     return from_function(submission, Metadata(**given))
@@ -114,7 +119,7 @@ def score_built_ins(
     Args:
         suite: name of a frozen suite.
         results: folder of the stored scores.
-        names: which estimators; all by default. The reference is scored first if it has no score yet.
+        names: which estimators; all built-in ones by default. The reference is scored first if it has no score yet.
         workers: processes.
         force: score again what is stored.
         progress: called with (done, total) after each estimator.
@@ -123,7 +128,7 @@ def score_built_ins(
         The files, in the order of ``names``.
     """
     chosen, folder = SUITES.get(suite), Path(results)
-    wanted = [ESTIMATORS.canonical(name) for name in names or ESTIMATORS]
+    wanted = [ESTIMATORS.canonical(name) for name in names or [spec.name for spec in BUILT_IN]]
     todo = [name for name in wanted if force or not _is_current(folder, chosen.name, name)]
     report = progress or (lambda done, total: None)
     if not _is_current(folder, chosen.name, REFERENCE) or (force and REFERENCE in todo):
@@ -134,17 +139,42 @@ def score_built_ins(
     report(done, len(wanted))
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__])
-    with concurrent.futures.ProcessPoolExecutor(workers, mp_context=context) as pool:
+    parent = os.getpid()
+    with concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=context, initializer=exit_without, initargs=(parent,)
+    ) as pool:
         futures = [pool.submit(score_one, name, suite, folder) for name in todo]
         try:
             for future in concurrent.futures.as_completed(futures):
                 future.result()
                 done += 1
                 report(done, len(wanted))
+        except concurrent.futures.BrokenExecutor as error:
+            raise ScoringInterrupted(
+                "a scoring process was killed: the same call goes on with what is missing"
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
     return [_path(folder, chosen.name, name) for name in wanted]
+
+
+class ScoringInterrupted(RuntimeError):
+    """A process that scored an estimator died; what was finished is stored."""
+
+
+def exit_without(parent: int) -> None:
+    """Start a watch that ends this process within a second of its parent's death, however that died."""
+
+    def watch() -> None:
+        while True:
+            time.sleep(1.0)
+            try:
+                os.kill(parent, 0)
+            except ProcessLookupError:
+                os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def score_one(name: str, suite: str, results: Path) -> None:

@@ -10,13 +10,14 @@ import numpy as np
 from maxpo_bench.estimators import ESTIMATORS
 from maxpo_bench.leaderboard.entry import Entry, Leaderboard
 from maxpo_bench.leaderboard.fingerprint import is_copy
-from maxpo_bench.leaderboard.noise import jackknife_columns
-from maxpo_bench.leaderboard.score import REFERENCE
+from maxpo_bench.leaderboard.noise import jackknife_columns, usable
+from maxpo_bench.leaderboard.score import REFERENCE, with_relative_columns
 from maxpo_bench.leaderboard.store import ScoredEntry
 from maxpo_bench.seeding import derive_seed
 from maxpo_bench.stats import joint_rank_intervals
 
 # A rescaled copy points at the form users know, whatever the order of publication.
+RANKED = ("self-run", "verified")
 FIRST = ("ei_l2o", "ei", "ei_l1o", "reinforce_l1o")
 
 
@@ -37,19 +38,26 @@ def build_board(suite: str, scored: Sequence[ScoredEntry]) -> Leaderboard:
     entries: list[Entry] = []
     originals: list[ScoredEntry] = []
     for item in ordered:
-        entries.append(_link(item, originals))
-        if entries[-1].linked_to is None:
+        linked = _link(item, originals)
+        entries.append(with_relative_columns(linked, item.noise, reference.noise))
+        if linked.linked_to is None:
             originals.append(item)
     return Leaderboard(suite=suite, entries=entries, ranks=_ranks(originals, reference))
 
 
+def scored_otherwise(scored: Sequence[ScoredEntry]) -> list[str]:
+    """Names of the entries that other code scored than the reference: they have no rank until they are scored again."""
+    source = {item.entry.name: item.entry.scorer.get("source") for item in scored}
+    return sorted(name for name, found in source.items() if found != source.get(REFERENCE))
+
+
 def _precedence(item: ScoredEntry) -> tuple[int, str, str]:
-    """Built-in estimators first, in a fixed order; then submissions by date."""
+    """Built-in estimators first, in a fixed order; then submissions in the order in which they first came."""
     name = item.entry.name
     if item.entry.origin == "built-in":
         order = [*FIRST, *(other for other in ESTIMATORS if other not in FIRST)]
         return (order.index(name) if name in order else len(order), "", name)
-    return (10**6, str(item.entry.scorer.get("date")), name)
+    return (10**6, str(item.entry.scorer.get("first", item.entry.scorer.get("date"))), name)
 
 
 def _link(item: ScoredEntry, originals: Sequence[ScoredEntry]) -> Entry:
@@ -60,15 +68,18 @@ def _link(item: ScoredEntry, originals: Sequence[ScoredEntry]) -> Entry:
 
 
 def _ranks(items: Sequence[ScoredEntry], reference: ScoredEntry) -> dict[str, tuple[int, int] | None]:
-    """Rank intervals within each class, jointly valid; None where a score is missing."""
-    ranks: dict[str, tuple[int, int] | None] = {}
+    """Rank intervals within each class, jointly valid; None where a score is missing, stale, disputed or withdrawn."""
+    ranks: dict[str, tuple[int, int] | None] = {item.entry.name: None for item in items}
+    base = usable(reference.noise) or []
+    stale = scored_otherwise([*items, reference])
     for klass in ("main", "direction", "biased"):
-        members = [item for item in items if item.entry.klass == klass]
-        columns = {item.entry.name: jackknife_columns(item.noise, reference.noise) for item in members}
-        ranks.update(dict.fromkeys(columns))
-        complete = {name: values for name, values in columns.items() if values is not None}
-        if complete:
+        columns = {}
+        for item in items:
+            noise = usable(item.noise) if item.entry.klass == klass and item.entry.status in RANKED else None
+            if noise is not None and item.entry.name not in stale:
+                columns[item.entry.name] = jackknife_columns(noise, base)
+        if columns:
             rng = np.random.default_rng(derive_seed(0, "ranks", reference.entry.suite, klass))
-            intervals = joint_rank_intervals(np.stack(list(complete.values())), rng)
-            ranks.update({name: (found.low, found.high) for name, found in zip(complete, intervals, strict=True)})
+            intervals = joint_rank_intervals(np.stack(list(columns.values())), rng)
+            ranks.update({name: (found.low, found.high) for name, found in zip(columns, intervals, strict=True)})
     return ranks

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from maxpo_bench.leaderboard.submission import Candidate
+from maxpo_bench.leaderboard.submission import Candidate, SubmissionError
 from maxpo_bench.seeding import derive_seed
 
 TOLERANCE = 1e-9
@@ -47,9 +47,9 @@ class ContractError(ValueError):
 def _cases(candidate: Candidate, seed: int) -> Iterator[Case]:
     """Inputs from small to large, so that the first failure is a small one."""
     rng = np.random.default_rng(derive_seed(seed, "contract"))
-    for n in (2, 3, 4, 5, 8, 16):
+    for n in (2, 3, 4, 5, 8, 16, 32):
         for k in sorted({candidate.metadata.min_k, 2, 3, 4, n - 1, n}):
-            if k < candidate.metadata.min_k or candidate.smallest_group(k) > n or k > n:
+            if not candidate.supports(n, k):
                 continue
             groups = 1 if n < 4 else 3
             yield Case(torch.tensor(_rewards(rng, candidate, (groups, n))), k)
@@ -200,16 +200,25 @@ def _behaviour_note(candidate: Candidate, seed: int) -> CheckResult:
 
 
 def check_contract(candidate: Candidate, *, seed: int = 0) -> list[CheckResult]:
-    """Run every contract test on groups of 2 to 16 samples, K from the declared smallest to n.
+    """Run every contract test on groups of 2 to 32 samples, K from the declared smallest to n.
 
     Args:
         candidate: what to check; its bare function is called with fresh float64 and float32 rewards [groups, n].
         seed: seed of the random rewards.
 
     Returns:
-        One result per test, in a fixed order; a failed one holds the smallest example found.
+        One result per test, in a fixed order, a failed one with the smallest example found; only the first where that
+        fails already.
+
+    Raises:
+        SubmissionError: it is declared for no group of at most 32 samples.
     """
     results = []
+    if next(_cases(candidate, seed), None) is None:
+        raise SubmissionError(
+            f"{candidate.name} is declared for min_k={candidate.metadata.min_k} and groups of at least "
+            f"{candidate.metadata.min_group_size} samples; the largest group that is tried has 32"
+        )
     for name, check in CHECKS.items():
         outcome = CheckResult(name, "pass")
         for case in _cases(candidate, seed):
@@ -219,6 +228,8 @@ def check_contract(candidate: Candidate, *, seed: int = 0) -> list[CheckResult]:
                 outcome = CheckResult(name, "fail", str(error))
                 break
         results.append(outcome)
+        if results[0].status == "fail":
+            return results  # nothing else can be learnt from a function that fails to answer
     if all(result.status == "pass" for result in results):
         results += [_non_finite_note(candidate, seed), _behaviour_note(candidate, seed)]
     return results

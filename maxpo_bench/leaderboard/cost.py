@@ -24,7 +24,7 @@ def relative_cost(candidate: Candidate, reference: Candidate) -> float | None:
 
     Rewards are binary [64, 16], so that every estimator takes them. None where K = 4 at n = 16 is outside its range.
     """
-    if candidate.metadata.min_k > K or candidate.smallest_group(K) > GROUP_SIZE:
+    if not candidate.supports(GROUP_SIZE, K):
         return None
     threads = torch.get_num_threads()
     generator = torch.Generator().manual_seed(0)

@@ -8,7 +8,7 @@ import torch
 from maxpo_bench.leaderboard.submission import Candidate
 from maxpo_bench.seeding import derive_seed
 
-PAIRS = ((6, 2), (8, 3), (9, 4))
+PAIRS = ((6, 2), (8, 3), (16, 4), (32, 8))
 GROUPS = 6
 TOLERANCE = 1e-7
 
@@ -26,7 +26,7 @@ def fingerprint(candidate: Candidate) -> Fingerprint:
     found: Fingerprint = {}
     for domain in ("binary",) if candidate.metadata.domain == "binary" else ("binary", "real"):
         for n, k in PAIRS:
-            if k < candidate.metadata.min_k or candidate.smallest_group(k) > n:
+            if not candidate.supports(n, k):
                 continue
             advantages = candidate.build(k)(_inputs(domain, n)).flatten()
             norm = float(advantages.norm())

@@ -54,7 +54,7 @@ def measure_learning(
     """
     if candidate.metadata.domain == "binary":
         return None
-    if track.k < candidate.metadata.min_k or candidate.smallest_group(track.k) > track.n:
+    if not candidate.supports(track.n, track.k):
         return None
     estimator = candidate.build(track.k)
     tuning = _seeds(suite, "tuning", track.num_tuning_seeds)

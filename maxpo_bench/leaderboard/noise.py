@@ -6,23 +6,26 @@ paired. Only block sums are kept; they are enough for every metric and for a joi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import chi2
 
+from maxpo_bench.leaderboard.entry import B95_CAP
 from maxpo_bench.leaderboard.submission import Candidate
 from maxpo_bench.leaderboard.suite import Instance, Suite
-from maxpo_bench.moments import enumerate_moments
+from maxpo_bench.moments.gradient import ETA_TARGET
 from maxpo_bench.moments.instances import BanditInstance
+from maxpo_bench.moments.monte_carlo import required_groups
 from maxpo_bench.moments.sampling import sample_segments
 from maxpo_bench.seeding import derive_seed
 
 Array = NDArray[np.float64]
-CAP = 1000.0  # infinite ratios to the reference count as this
-SHARE = 0.95  # of the exact-gradient step, for B95
+FALSE_ALARM = 1e-7  # of the test of a certificate against the sampled gradients, for a whole suite
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,10 @@ class BlockSums:
         instance: the bandit's name.
         num_groups: groups in all blocks together.
         truth_sq: squared norm of the exact gradient of J_K.
-        constant: c where E[g] = c * gradient is certified (1 for an exact estimator), else None.
+        constant: c where E[g] = c * gradient is certified at this (n, K) (1 for an exact estimator), else None.
         sum_sq: sum of ||g||^2 per block, [B].
         dot: inner product of the sum of g and the exact gradient per block, [B].
-        gram: inner products of the blocks' sums of g, [B, B]; None where ``constant`` makes it superfluous.
+        gram: inner products of the blocks' sums of g, the lower triangle by rows: row b holds b + 1 values.
     """
 
     instance: str
@@ -45,30 +48,32 @@ class BlockSums:
     constant: float | None
     sum_sq: list[float]
     dot: list[float]
-    gram: list[list[float]] | None
+    gram: list[list[float]]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
 
+    def full_gram(self) -> Array:
+        """Inner products of the blocks' sums, [B, B]."""
+        lower = np.zeros((len(self.gram), len(self.gram)))
+        for row, values in enumerate(self.gram):
+            lower[row, : row + 1] = values
+        return lower + np.tril(lower, -1).T
 
-def certified_constant(candidate: Candidate, kind: str, n: int, k: int) -> float | None:
-    """Return c of E[g] = c * gradient J_K at this (n, K) for a certified estimator, by enumeration; else None."""
-    if kind == "exact":
-        return 1.0
-    if kind != "proportional":
+
+def measure(candidate: Candidate, constant: float | None, suite: Suite, instance: Instance) -> BlockSums | None:
+    """Measure one bandit; None where the estimator is not defined for its rewards or its (n, K).
+
+    Args:
+        candidate: what to measure.
+        constant: c where the certificate found E[g] = c * gradient at the bandit's (n, K), else None.
+        suite: number of groups and blocks.
+        instance: the bandit.
+    """
+    if candidate.metadata.domain == "binary" and instance.domain != "binary":
         return None
-    rewards = [0.0, 0.0, 1.0] if candidate.metadata.domain == "binary" else [-0.3, 0.2, 1.1]
-    moments = enumerate_moments(candidate.build(k), rewards, [0.4, -0.2, 0.1], n)
-    return float(moments.mean @ moments.truth / (moments.truth @ moments.truth))
-
-
-def measure(candidate: Candidate, kind: str, suite: Suite, instance: Instance) -> BlockSums | None:
-    """Measure one bandit; None where the estimator is not defined for its rewards or its (n, K)."""
-    metadata = candidate.metadata
-    if metadata.domain == "binary" and instance.domain != "binary":
-        return None
-    if instance.k < metadata.min_k or candidate.smallest_group(instance.k) > instance.n:
+    if not candidate.supports(instance.n, instance.k):
         return None
     bandit = BanditInstance.of(*instance.bandit())
     truth = bandit.gradient(instance.k)
@@ -77,8 +82,8 @@ def measure(candidate: Candidate, kind: str, suite: Suite, instance: Instance) -
         raise ValueError(f"suite {suite.name}: num_groups must be a multiple of num_blocks")
     estimator = candidate.build(instance.k)
     [blocks] = sample_segments([estimator], bandit, instance.n, [size] * suite.num_blocks, instance.seed)
-    constant = certified_constant(candidate, kind, instance.n, instance.k)
     sums = blocks.mean * size
+    products = sums @ sums.T
     return BlockSums(
         instance=instance.name,
         num_groups=suite.num_groups,
@@ -86,13 +91,41 @@ def measure(candidate: Candidate, kind: str, suite: Suite, instance: Instance) -
         constant=constant,
         sum_sq=_rounded(blocks.square * size),
         dot=_rounded(sums @ truth),
-        gram=None if constant is not None else [_rounded(row) for row in sums @ sums.T],
+        gram=[_rounded(products[row, : row + 1]) for row in range(len(products))],
     )
 
 
+def contradicts_certificate(noise: Sequence[BlockSums | None]) -> bool:
+    """Do the sampled gradients disagree with the certified E[g] = c * gradient?
+
+    With r_b the deviation of block b's mean from c * gradient, sum_{b != b'} r_b r_b' has expectation zero if the
+    certificate holds on the bandit. Divided by the root of its sum of squares it is at most (chi^2_1 - 1) / sqrt(2) in
+    distribution (a deviation in one direction; many directions are closer to normal), and it is bounded, so that the
+    sum over bandits has lighter tails than chi-square. False-alarm rate below `FALSE_ALARM` for a whole suite.
+    """
+    scores = [_deviation(sums) for sums in noise if sums is not None and sums.constant is not None]
+    if not scores:
+        return False
+    return sum(1.0 + math.sqrt(2.0) * score for score in scores) > float(chi2.isf(FALSE_ALARM, len(scores)))
+
+
+def _deviation(sums: BlockSums) -> float:
+    size = sums.num_groups / len(sums.dot)
+    constant = sums.constant or 0.0
+    dot = np.array(sums.dot)
+    products = (
+        sums.full_gram() - constant * size * (dot[:, None] + dot[None, :]) + (constant * size) ** 2 * sums.truth_sq
+    )
+    # Rounding of the stored products, and of advantages without any noise, is no evidence.
+    floor = 1e-6 * (np.abs(sums.full_gram()).max() + (constant * size) ** 2 * sums.truth_sq)
+    others = products - np.diag(np.diag(products))
+    spread = float(np.sqrt((others**2).sum()))
+    return float(others.sum()) / (math.sqrt(2.0) * max(spread, floor * len(dot)))
+
+
 def _rounded(values: Array) -> list[float]:
-    """Nine significant digits: far below the sampling error, and short in JSON."""
-    return [float(f"{value:.9g}") for value in values.tolist()]
+    """Eight significant digits: far below the sampling error, and short in JSON."""
+    return [float(f"{value:.8g}") for value in values.tolist()]
 
 
 @dataclass(frozen=True)
@@ -126,7 +159,7 @@ def noise_metrics(sums: BlockSums, weights: Array) -> NoiseMetrics:
         variance, cos = mean_sq - norm_sq, np.full(len(weights), np.sign(sums.constant))
         alignment = np.full(len(weights), sums.constant)
     else:
-        raw = np.einsum("rb,bc,rc->r", weights, np.array(sums.gram), weights) / groups**2
+        raw = np.einsum("rb,bc,rc->r", weights, sums.full_gram(), weights) / groups**2
         variance = (mean_sq - raw) * groups / (groups - 1)
         norm_sq = raw - excess * variance / groups
         dots = np.array(sums.dot) * num_blocks / groups
@@ -138,9 +171,26 @@ def noise_metrics(sums: BlockSums, weights: Array) -> NoiseMetrics:
         alignment = dot / sums.truth_sq
     with np.errstate(divide="ignore", invalid="ignore"):
         nsr = np.where(norm_sq > 0, variance / norm_sq, np.inf)
-        solved = (cos > 0) & (cos**2 > SHARE)
-        b95 = np.where(solved, SHARE * nsr / np.where(solved, cos**2 - SHARE, 1.0), np.inf)
+        solved = (cos > 0) & (cos**2 > ETA_TARGET)
+        b95 = np.where(solved, ETA_TARGET * nsr / np.where(solved, cos**2 - ETA_TARGET, 1.0), np.inf)
     return NoiseMetrics(cos, nsr, b95, variance, alignment)
+
+
+def usable(noise: Sequence[BlockSums | None]) -> list[BlockSums] | None:
+    """Return the sums of every bandit, or None where one is missing or too noisy for the number of its groups.
+
+    Where the squared norm of E[g] is not certified it is estimated, which takes max(1000, 50 NSR) groups.
+    """
+    found: list[BlockSums] = []
+    for sums in noise:
+        if sums is None:
+            return None
+        if sums.constant is None:
+            nsr = float(noise_metrics(sums, np.ones((1, len(sums.dot)))).nsr[0])
+            if np.isfinite(nsr) and required_groups(nsr) > sums.num_groups:
+                return None
+        found.append(sums)
+    return found
 
 
 def bootstrap_weights(instance: str, num_blocks: int, replicates: int) -> Array:
@@ -157,15 +207,15 @@ def jackknife_weights(num_blocks: int) -> Array:
 
 
 def log_ratios(
-    entry: Sequence[BlockSums | None],
-    reference: Sequence[BlockSums | None],
+    entry: Sequence[BlockSums],
+    reference: Sequence[BlockSums],
     metric: Literal["b95", "variance"],
     weights: Callable[[str, int], Array],
 ) -> Array | None:
     """Log of the geometric mean over bandits of a metric relative to the reference's, one for each weighting, [R].
 
-    "b95" is B95, infinite ones counting as `CAP` times the reference's. "variance" is the total variance after matching
-    the scale, V / alignment^2 with alignment = <E g, gradient> / ||gradient||^2.
+    "b95" is B95, infinite ones counting as `B95_CAP` times the reference's. "variance" is the total variance after
+    matching the scale, V / alignment^2 with alignment = <E g, gradient> / ||gradient||^2.
 
     Args:
         entry: block sums per bandit of the suite.
@@ -174,16 +224,14 @@ def log_ratios(
         weights: weights of the blocks, [R, B], from a bandit's name and its number of blocks.
 
     Returns:
-        None where a bandit is missing, or where an alignment is not positive.
+        None where an alignment is not positive.
     """
     logs = 0.0
     for sums, base in zip(entry, reference, strict=True):
-        if sums is None or base is None:
-            return None
         rows = weights(base.instance, len(base.sum_sq))
         ours, theirs = noise_metrics(sums, rows), noise_metrics(base, rows)
         if metric == "b95":
-            logs += np.log(np.minimum(ours.b95 / theirs.b95, CAP))
+            logs += np.log(np.minimum(ours.b95 / theirs.b95, B95_CAP))
         elif (ours.alignment <= 0).any():
             return None
         else:
@@ -191,10 +239,11 @@ def log_ratios(
     return np.asarray(logs) / len(reference)
 
 
-def jackknife_columns(entry: Sequence[BlockSums | None], reference: Sequence[BlockSums | None]) -> Array | None:
-    """Pseudo-values [B] of the log B95 ratio, one per block of all bandits together; None where a bandit is missing.
+def jackknife_columns(entry: Sequence[BlockSums], reference: Sequence[BlockSums]) -> Array:
+    """Pseudo-values [B] of the log B95 ratio, one per block of all bandits together.
 
     They are independent of each other, and paired with those of every other entry.
     """
     logs = log_ratios(entry, reference, "b95", lambda instance, num_blocks: jackknife_weights(num_blocks))
-    return None if logs is None else (len(logs) - 1) * logs[0] - (len(logs) - 2) * logs[1:]
+    assert logs is not None  # B95 ratios always exist
+    return (len(logs) - 1) * logs[0] - (len(logs) - 2) * logs[1:]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 from pathlib import Path
@@ -23,12 +22,21 @@ from maxpo_bench.leaderboard.cost import relative_cost
 from maxpo_bench.leaderboard.entry import ETA_GROUPS, Entry, Interval
 from maxpo_bench.leaderboard.fingerprint import fingerprint
 from maxpo_bench.leaderboard.learning import LearningScore, measure_learning
-from maxpo_bench.leaderboard.noise import BlockSums, bootstrap_weights, log_ratios, measure, noise_metrics
+from maxpo_bench.leaderboard.noise import (
+    BlockSums,
+    bootstrap_weights,
+    contradicts_certificate,
+    log_ratios,
+    measure,
+    noise_metrics,
+    usable,
+)
 from maxpo_bench.leaderboard.store import ScoredEntry
 from maxpo_bench.leaderboard.submission import Candidate, built_in
 from maxpo_bench.leaderboard.suite import Suite
 from maxpo_bench.moments import Certificate, certify
 from maxpo_bench.moments.gradient import eta, finite_or_none
+from maxpo_bench.moments.judge import Kind
 from maxpo_bench.seeding import derive_seed
 from maxpo_bench.stats import iqm_interval
 
@@ -39,7 +47,19 @@ SCORED_BY = (
     "moments/*.py",
     "agents/maze_*.py",
     "envs/maze_layout.py",
-    *(f"leaderboard/{name}.py" for name in ("fingerprint", "learning", "noise", "score", "suite")),
+    *(
+        f"leaderboard/{name}.py"
+        for name in (
+            "contract",
+            "cost",
+            "fingerprint",
+            "learning",
+            "noise",
+            "score",
+            "submission",
+            "suite",
+        )
+    ),
     "objectives.py",
     "seeding.py",
     "stats.py",
@@ -83,12 +103,16 @@ def score(
     if any(result.status == "fail" for result in contract):
         raise ContractFailure(candidate.name, contract)
     report("certificate", 0.0)
-    certificate = certify_candidate(candidate, derive_seed(0, "suite", suite.name, "certificate"))
-    noise = _measure_noise(candidate, certificate.kind, suite, report)
+    certificate = certify_candidate(candidate, derive_seed(0, "suite", suite.name, "certificate"), suite)
+    noise = _measure_noise(candidate, certificate.constants, suite, report)
+    kind = certificate.kind
+    if contradicts_certificate(noise):
+        kind, noise = "biased", [None if sums is None else replace(sums, constant=None) for sums in noise]
     learning = measure_learning(candidate, suite.name, suite.maze, lambda done: report("learning", done))
     report("cost", 0.0)
     cost = 1.0 if candidate.name == REFERENCE else relative_cost(candidate, built_in(REFERENCE))
-    entry = _entry(candidate, suite, certificate, noise, reference.noise if reference else noise, learning, cost)
+    entry = _entry(candidate, suite, certificate, kind, noise, learning, cost)
+    entry = with_relative_columns(entry, noise, reference.noise if reference else noise)
     report("done", 1.0)
     return ScoredEntry(
         entry=entry,
@@ -100,23 +124,31 @@ def score(
     )
 
 
-def certify_candidate(candidate: Candidate, seed: int) -> Certificate:
-    """Certify a candidate on hidden random bandits at every (n, K) of the default grid that it declares to support."""
+def certify_candidate(candidate: Candidate, seed: int, suite: Suite | None = None) -> Certificate:
+    """Certify a candidate at every (n, K) of the default grid and, if given, of a suite that it is declared for.
+
+    Raises:
+        SubmissionError: it is declared for no (n, K) of the suite.
+    """
+    scored = [] if suite is None else [*suite.pairs, (suite.maze.n, suite.maze.k)]
     return certify(
         candidate.build,
         scale=candidate.metadata.scale,
         domain=candidate.metadata.domain,
         min_group_size=candidate.smallest_group,
+        pairs=candidate.certificate_pairs(scored),
         seed=seed,
     )
 
 
-def _measure_noise(candidate: Candidate, kind: str, suite: Suite, report: Progress) -> list[BlockSums | None]:
+def _measure_noise(
+    candidate: Candidate, constants: Mapping[tuple[int, int], float | None], suite: Suite, report: Progress
+) -> list[BlockSums | None]:
     instances = suite.instances()
     noise = []
     for done, instance in enumerate(instances):
         report("noise", done / len(instances))
-        noise.append(measure(candidate, kind, suite, instance))
+        noise.append(measure(candidate, constants.get((instance.n, instance.k)), suite, instance))
     return noise
 
 
@@ -124,8 +156,8 @@ def _entry(
     candidate: Candidate,
     suite: Suite,
     certificate: Certificate,
+    kind: Kind,
     noise: Sequence[BlockSums | None],
-    reference: Sequence[BlockSums | None],
     learning: LearningScore | None,
     cost: float | None,
 ) -> Entry:
@@ -136,7 +168,7 @@ def _entry(
         summary=metadata.summary,
         suite=suite.name,
         origin=candidate.origin,
-        kind=certificate.kind,
+        kind=kind,
         cosine_min=certificate.cosine_min,
         cosine_median=certificate.cosine_median,
         bias=finite_or_none(certificate.worst_error),
@@ -152,35 +184,41 @@ def _entry(
         licence=metadata.licence,
         submission_hash=candidate.digest,
         scorer=provenance(),
-        **_noise_columns(noise, reference, suite),
+        extra={"contradicted": True} if kind != certificate.kind else {},
+        **_noise_columns(noise),
     )
 
 
-def _noise_columns(
-    noise: Sequence[BlockSums | None], reference: Sequence[BlockSums | None], suite: Suite
-) -> dict[str, Any]:
-    """Headline, solved share, NSR, eta and variance ratio; all None where a bandit of the suite is missing."""
-    if any(sums is None for sums in noise):
+def _noise_columns(noise: Sequence[BlockSums | None]) -> dict[str, Any]:
+    """Solved share, NSR and eta; nothing where a bandit is missing or too noisy for its number of groups."""
+    measured = usable(noise)
+    if measured is None:
         return {}
-    ones = np.ones((1, suite.num_blocks))
-    bootstrap = partial(bootstrap_weights, replicates=REPLICATES)
-    metrics = [noise_metrics(sums, ones) for sums in noise if sums is not None]
+    metrics = [noise_metrics(sums, np.ones((1, len(sums.dot)))) for sums in measured]
     cos, nsr, b95 = (np.array([getattr(m, name)[0] for m in metrics]) for name in ("cos", "nsr", "b95"))
-    ratios = {name: log_ratios(noise, reference, name, bootstrap) for name in ("b95", "variance")}
-    return {
-        "b95_ratio": _interval(ratios["b95"]),
-        "variance_ratio": _interval(ratios["variance"]),
-        "solved": float(np.isfinite(b95).mean()),
-        "nsr": float(np.median(nsr)) if np.isfinite(np.median(nsr)) else None,
-        "eta": {
-            groups: float(
-                np.mean(
-                    [eta(c, s, math.inf if groups == "inf" else float(groups)) for c, s in zip(cos, nsr, strict=True)]
-                )
-            )
-            for groups in ETA_GROUPS
-        },
+    shares = {
+        groups: np.mean([eta(c, s, float(groups)) for c, s in zip(cos, nsr, strict=True)]) for groups in ETA_GROUPS
     }
+    return {
+        "solved": float(np.isfinite(b95).mean()),
+        "nsr": finite_or_none(float(np.median(nsr))),
+        "eta": {groups: float(share) for groups, share in shares.items()},
+    }
+
+
+def with_relative_columns(
+    entry: Entry, noise: Sequence[BlockSums | None], reference: Sequence[BlockSums | None]
+) -> Entry:
+    """Return the entry with its scores relative to the reference: B95 ratio and variance ratio, with intervals."""
+    ours, theirs = usable(noise), usable(reference)
+    if ours is None or theirs is None:
+        return replace(entry, b95_ratio=Interval(), variance_ratio=Interval())
+    bootstrap = partial(bootstrap_weights, replicates=REPLICATES)
+    return replace(
+        entry,
+        b95_ratio=_interval(log_ratios(ours, theirs, "b95", bootstrap)),
+        variance_ratio=_interval(log_ratios(ours, theirs, "variance", bootstrap)),
+    )
 
 
 def _interval(logs: np.ndarray | None) -> Interval:

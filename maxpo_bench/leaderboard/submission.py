@@ -9,7 +9,7 @@ import inspect
 import re
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from maxpo_bench.estimators import ESTIMATORS, Estimator, as_estimator, get_estimator
 from maxpo_bench.estimators.spec import DOMAINS, SCALES, Domain, Scale
+from maxpo_bench.moments.subject import DEFAULT_GRID
 from maxpo_bench.registry import suggest
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
@@ -50,6 +51,8 @@ class Metadata:
     equation: str = ""
 
     def __post_init__(self) -> None:
+        if self.scale == "k/n":
+            object.__setattr__(self, "scale", "K/n")
         if not NAME_PATTERN.fullmatch(self.name):
             raise SubmissionError(
                 f"name {self.name!r} must be lower-case letters, digits, '_', '.' or '-', at most 40 of them"
@@ -96,6 +99,27 @@ class Candidate:
     def name(self) -> str:
         """The declared name."""
         return self.metadata.name
+
+    def supports(self, n: int, k: int) -> bool:
+        """Is it declared for groups of ``n`` and objective size ``k``?"""
+        return self.metadata.min_k <= k <= n and self.smallest_group(k) <= n
+
+    def certificate_pairs(self, scored: Sequence[tuple[int, int]] = ()) -> list[tuple[int, int]]:
+        """The (n, K) to certify at: the default grid and those it is scored at, as far as it supports them.
+
+        Raises:
+            SubmissionError: it supports none of those it is to be scored at.
+        """
+        wanted = [pair for pair in scored if self.supports(*pair)]
+        if scored and not wanted:
+            sizes = ", ".join(f"({n}, {k})" for n, k in scored)
+            raise SubmissionError(
+                f"{self.name} is declared for min_k={self.metadata.min_k} and groups of at least "
+                f"{self.metadata.min_group_size} samples, which excludes every (n, K) of the suite: {sizes}"
+            )
+        grid = [pair for pair in DEFAULT_GRID if self.supports(*pair)]
+        smallest = max(self.smallest_group(self.metadata.min_k), self.metadata.min_k + 1, 3)
+        return list(dict.fromkeys([*grid, *wanted])) or [(smallest, self.metadata.min_k)]
 
 
 def built_in(name: str) -> Candidate:
@@ -156,7 +180,7 @@ def _import(path: Path, digest: str) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SubmissionError(f"{path.name} cannot be imported: {type(error).__name__}: {error}") from error
     return module
 

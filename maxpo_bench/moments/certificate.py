@@ -230,6 +230,7 @@ def certify(
     scale: str | None = None,
     domain: str | None = None,
     min_group_size: Callable[[int], int] | None = None,
+    pairs: Sequence[Pair] | None = None,
     seed: int = 0,
 ) -> Certificate:
     """Certify an estimator by exact expectations on hidden random bandits.
@@ -244,6 +245,7 @@ def certify(
             the estimator, ``"K/n"`` for a plain function.
         domain: ``"real"`` or ``"binary"`` rewards; by default the one declared, ``"real"`` for a plain function.
         min_group_size: smallest n for each k, in place of the estimator's own.
+        pairs: the (n, K) to examine, instead of ``k`` and ``n``.
         seed: the hidden bandits follow from it.
 
     Raises:
@@ -252,7 +254,10 @@ def certify(
         ValueError: an unknown name, scale or domain, or groups that are too small for k or too large to enumerate.
     """
     subject = Subject.of(estimator, scale=scale, domain=domain, min_group_size=min_group_size)
-    pairs = subject.grid(k, n)
+    if pairs is None:
+        pairs = subject.grid(k, n)
+    elif k is not None or n is not None or not pairs:
+        raise ValueError("give either pairs, at least one, or k and n")
     results = [result for pair in pairs for result in _examine(subject, *pair, seed)]
     kinds: list[Kind] = [kind_of([result for result in results if (result.n, result.k) == pair]) for pair in pairs]
     first = subject.build(pairs[0][1])

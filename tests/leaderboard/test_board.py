@@ -2,14 +2,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
-from maxpo_bench.estimators import ei_l2o, reinforce_l1o
-from maxpo_bench.leaderboard import score
+from maxpo_bench.estimators import ei, ei_l2o, l2o_baseline, reinforce_l1o
+from maxpo_bench.leaderboard import Interval, score
 from maxpo_bench.leaderboard.board import build_board
 from maxpo_bench.leaderboard.fingerprint import fingerprint, is_copy
 from maxpo_bench.leaderboard.score import ContractFailure
 from maxpo_bench.leaderboard.store import ScoredEntry, load, load_all, save
-from maxpo_bench.leaderboard.submission import Metadata, built_in, from_function
+from maxpo_bench.leaderboard.submission import Metadata, SubmissionError, built_in, from_function
 from maxpo_bench.leaderboard.suite import SUITES, MazeTrack
 
 MAZE = MazeTrack(20, 0.8, 8, 4, 40, 20, (0.1, 1.0), 2, 4)
@@ -92,6 +93,72 @@ def test_an_added_entry_moves_no_score(scored, board):
     fewer = build_board(SUITE.name, scored[:3])
     for entry in fewer.entries:
         assert entry_of(board, entry.name) == entry
+
+
+def test_disputed_withdrawn_and_stale_entries_push_nobody_down(scored, board):
+    others = [item for item in scored if item.entry.name != "ei"]
+    ei = next(item for item in scored if item.entry.name == "ei")
+    for changed in (
+        replace(ei, entry=replace(ei.entry, status="withdrawn")),
+        replace(ei, entry=replace(ei.entry, status="disputed")),
+        replace(ei, entry=replace(ei.entry, scorer={**ei.entry.scorer, "source": "other"})),
+    ):
+        found = build_board(SUITE.name, [*others, changed])
+        assert found.ranks["ei"] is None
+        assert found.ranks["ei_l2o"] == (1, 1)
+        assert found.ranks["pkpo_sloo"] == (2, 2)
+
+
+def test_scores_are_relative_to_the_reference_that_is_there_now(scored, board):
+    stale = [replace(item, entry=replace(item.entry, b95_ratio=Interval.of(7.0, 6.0, 8.0))) for item in scored]
+    assert build_board(SUITE.name, stale) == board
+
+
+def test_a_link_points_at_what_came_first_however_often_it_is_scored(reference):
+    def half(rewards, k):
+        return ei(rewards, k) - 0.5 * l2o_baseline(rewards, k)
+
+    pair = [score(submission(name, half), SUITE, reference) for name in ("first", "second")]
+    dates = ({"first": "2026-01-01", "date": "2026-05-01"}, {"first": "2026-02-01", "date": "2026-02-01"})
+    dated = [
+        replace(item, entry=replace(item.entry, scorer={**item.entry.scorer, **date}))
+        for item, date in zip(pair, dates, strict=True)
+    ]
+    found = build_board(SUITE.name, [reference, *dated])
+    assert {entry.name: entry.linked_to for entry in found.entries if entry.name != "ei_l2o"} == {
+        "first": None,
+        "second": "first",
+    }
+
+
+HACKS = {
+    "honest_for_small_groups": lambda rewards, k: (
+        ei_l2o(rewards, k) if rewards.shape[-1] < 7 else reinforce_l1o(rewards, k)
+    ),
+    "zero_for_large_groups": lambda rewards, k: ei_l2o(rewards, k) * (rewards.shape[-1] < 7),
+    "smaller_without_ties": lambda rewards, k: (
+        ei_l2o(rewards, k) * torch.where((rewards.sort(-1).values.diff(dim=-1) > 0).sum(-1, keepdim=True) > 8, 0.6, 1.0)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", list(HACKS))
+def test_hacks_of_the_certificate_end_up_biased(name, reference):
+    assert score(submission(name, HACKS[name]), SUITE, reference).entry.kind == "biased"
+
+
+def test_minimum_k_and_group_size_are_respected(reference):
+    def picky(rewards, k):
+        if k < 3 or rewards.shape[-1] < 9:
+            raise ValueError("too small")
+        return ei(rewards, k)
+
+    scored = score(submission("picky", picky, min_k=3, min_group_size="9"), SUITE, reference)
+    assert scored.entry.kind == "exact"
+    with pytest.raises(SubmissionError, match="which excludes every"):
+        score(submission("huge", picky, min_k=3, min_group_size="20"), SUITE, reference)
+    with pytest.raises(SubmissionError, match="largest group that is tried has 32"):
+        score(submission("huge", picky, min_k=3, min_group_size="64"), SUITE, reference)
 
 
 def test_reference_is_needed(scored):

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from maxpo_bench import cli
+from maxpo_bench.estimators import ESTIMATORS
 from maxpo_bench.leaderboard import api, score_built_ins, submit, suite, table
 from maxpo_bench.leaderboard.suite import SUITES, MazeTrack
 
@@ -20,23 +21,7 @@ def small_suite(monkeypatch):
     full = SUITES.get("quick")
     small = replace(full, num_groups=320, num_arms=10, maze=MazeTrack(15, 0.8, 8, 4, 20, 20, (0.3, 1.0), 2, 3))
     monkeypatch.setitem(suite.SUITES._entries, "quick-1", small)
-    monkeypatch.setattr(api, "ESTIMATORS", NAMES_REGISTRY)
-
-
-class _Few:
-    """Three of the built-in estimators."""
-
-    def __iter__(self):
-        return iter(NAMES)
-
-    def __contains__(self, name):
-        return name in NAMES
-
-    def canonical(self, name):
-        return name
-
-
-NAMES_REGISTRY = _Few()
+    monkeypatch.setattr(api, "BUILT_IN", [ESTIMATORS.get(name) for name in NAMES])
 
 
 @pytest.fixture
@@ -84,8 +69,7 @@ def test_function_is_submitted_from_python(results):
     done = submit(advantages, suite="quick", results=results, name="half")
     assert done.scored.entry.kind == "exact"
     assert done.board.ranks["half"] is not None
-    with pytest.raises(ValueError, match="needs a name"):
-        submit(advantages, suite="quick", results=results)
+    assert submit(advantages, suite="quick", results=results).scored.entry.name == "advantages"
     with pytest.raises(ValueError, match="built-in estimator's name"):
         submit(advantages, suite="quick", results=results, name="ei")
 
@@ -109,7 +93,7 @@ def test_check_only_prints_the_certificate(tmp_path):
 def test_reference_must_be_scored_first(tmp_path):
     path = tmp_path / "twice_ei.py"
     path.write_text(COPY)
-    with pytest.raises(ValueError, match="--score quick"):
+    with pytest.raises(ValueError, match="--score --suite quick"):
         submit(path, suite="quick", results=tmp_path / "empty")
 
 
@@ -128,7 +112,89 @@ def test_leaderboard_prints_writes_and_checks(results, tmp_path):
     call("leaderboard", *flags, "--check", code=1)
 
 
-def test_scoring_from_the_command_writes_the_table(tmp_path, results):
-    (results / "README.md").unlink(missing_ok=True)
-    call("leaderboard", "--score", "quick", "--results", results, "--quiet")
-    assert "ei_l2o" in (results / "README.md").read_text()
+def test_options_that_exclude_each_other_are_refused(results):
+    for flags, words in ((["--json", "--markdown"], "exclude each other"), (["--force"], "--force goes with --score")):
+        with pytest.raises(ValueError, match=words):
+            call("leaderboard", "--suite", "quick", "--results", results, *flags)
+
+
+def test_scoring_another_suite_leaves_the_committed_table_alone(results):
+    (results / "README.md").write_text("the full table")
+    call("leaderboard", "--score", "--suite", "quick", "--results", results, "--quiet")
+    assert (results / "README.md").read_text() == "the full table"
+
+
+def test_scores_of_other_code_are_made_again(results, monkeypatch):
+    monkeypatch.setattr(api, "scorer_hash", lambda: "another version")
+    scored = []
+    monkeypatch.setattr(api, "score_one", lambda name, suite, folder: scored.append(name))
+    monkeypatch.setattr(api.concurrent.futures, "ProcessPoolExecutor", InProcess)
+    score_built_ins("quick", results)
+    assert scored == NAMES
+
+
+class InProcess:
+    """A pool that works at once, in this process."""
+
+    def __init__(self, *arguments, **options):
+        self.futures = []
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        return False
+
+    def submit(self, function, *arguments):
+        future = api.concurrent.futures.Future()
+        future.set_result(function(*arguments))
+        return future
+
+
+def test_a_killed_scoring_process_ends_with_code_3(results, monkeypatch):
+    (next((results / "quick-1" / "grpo").glob("*/*.json"))).unlink()
+    monkeypatch.setattr(InProcess, "submit", _broken)
+    monkeypatch.setattr(api.concurrent.futures, "ProcessPoolExecutor", InProcess)
+    call("leaderboard", "--score", "--suite", "quick", "--results", results, "--quiet", code=3)
+
+
+def _broken(self, function, *arguments):
+    future = api.concurrent.futures.Future()
+    future.set_exception(api.concurrent.futures.BrokenExecutor())
+    return future
+
+
+def test_interruption_prints_how_to_go_on(results, monkeypatch, capsys):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(api, "score_built_ins", interrupted)
+    result = CliRunner().invoke(cli.app, ["leaderboard", "--score", "--suite", "quick", "--results", str(results)])
+    assert result.exit_code == 130
+    assert "interrupted; to go on:" in result.output
+
+
+def test_missing_scores_are_made_in_processes_of_their_own(results):
+    """The suite is patched in this process only: a worker scores the real quick suite."""
+    path = next((results / "quick-1" / "grpo").glob("*/*.json"))
+    path.unlink()
+    [found] = score_built_ins("quick", results, names=["grpo"])
+    assert found == path
+    assert found.is_file()
+
+
+def test_submission_that_exits_is_refused(tmp_path):
+    path = tmp_path / "leaver.py"
+    path.write_text("import sys\nsys.exit(0)\n")
+    with pytest.raises(ValueError, match="cannot be imported: SystemExit"):
+        call("submit", path, "--check-only")
+
+
+def test_check_only_gives_json(tmp_path):
+    path = tmp_path / "twice_ei.py"
+    path.write_text(COPY)
+    found = json.loads(call("submit", path, "--check-only", "--suite", "quick", "--json", "--quiet"))
+    assert found["certificate"]["kind"] == "proportional"
+    assert {check["status"] for check in found["contract"]} <= {"pass", "note"}
+    with pytest.raises(ValueError, match="unknown suite"):
+        call("submit", path, "--check-only", "--suite", "nonsense")

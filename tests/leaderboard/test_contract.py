@@ -33,7 +33,7 @@ def modifies(rewards, k):
 
 
 def unequal_ties(rewards, k):
-    order = rewards.argsort(-1, stable=True).argsort(-1, stable=True)
+    order = rewards.argsort(dim=-1, stable=True).argsort(dim=-1, stable=True)
     return order.to(rewards.dtype)
 
 
