@@ -131,6 +131,7 @@ def _number_of_parameters(function: Callable[..., Any]) -> int | None:
 
 
 def _choice(what: str, value: str | None, choices: tuple[str, ...]) -> str | None:
+    value = "K/n" if value == "k/n" else value
     if value is not None and value not in choices:
         known = " or ".join(repr(choice) for choice in choices)
         raise ValueError(f"the declared {what} must be {known}, got {value!r}")

@@ -385,3 +385,12 @@ def test_the_weakest_kind_counts():
     assert kind_of_all(["exact", "biased", "direction"]) == "biased"
     assert kind_of_all(["null", "null"]) == "null"
     assert kind_of_all(["null", "exact"]) == "biased"
+
+
+def test_scale_may_be_written_in_lower_case_and_pairs_replace_k_and_n() -> None:
+    found = certify(lambda rewards, k: ei_l2o(rewards, k), scale="k/n", pairs=[(4, 3), (5, 2)])
+    assert (found.kind, found.scale, found.pairs) == ("exact", "K/n", [(4, 3), (5, 2)])
+    with pytest.raises(ValueError, match="either pairs"):
+        certify("ei", k=2, pairs=[(4, 2)])
+    with pytest.raises(ValueError, match="either pairs"):
+        certify("ei", pairs=[])
