@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -91,6 +91,24 @@ def make_agent(name: str, env: EnvSource, **options: Any) -> Agent:
         check_env_options(env, for_env, also=spec.options)
         for_agent["env_kwargs"] = {**(for_agent.get("env_kwargs") or {}), **for_env}
     return spec.factory(env, **for_agent)
+
+
+def check_agent_options(name: str, options: Mapping[str, Any]) -> None:
+    """Check the values of an agent's options as far as that is possible without an environment.
+
+    Args:
+        name: see `list_agents`.
+        options: some of those that the agent takes.
+
+    Raises:
+        UnknownNameError: no such agent.
+        TypeError: as the agent itself raises.
+        ValueError: as the agent itself raises, for example where `group_size` is too small for k.
+    """
+    factory = find_agent(name).factory
+    made = factory.func if isinstance(factory, partial) else factory
+    if isinstance(made, type) and issubclass(made, Agent):
+        factory(None, **options, _init_setup_model=False)
 
 
 def _register(

@@ -18,6 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from maxpo_bench.agents.sb3_adapter import GymVectorToSB3
 from maxpo_bench.registry import suggest
 
+TIME_LIMIT = "max_episode_steps"
 EnvSource = str | gym.Env | VectorEnv | VecEnv | Callable[[], gym.Env]
 
 
@@ -104,15 +105,24 @@ def find_spec(env_id: str) -> EnvSpec:
 
 
 def env_options(env_id: str) -> list[str] | None:
-    """Return the names of the options that an environment id takes; None if it takes any."""
-    entry_point = find_spec(env_id).entry_point
+    """Return the names of the options with which agents can make an environment id; None if it takes any.
+
+    They are those of the class that `make_vector_env` makes: of the id's own vector class, or of the scalar one, which
+    Gymnasium can also put under a time limit (`max_episode_steps`).
+    """
+    spec = find_spec(env_id)
+    has_own_vector_class = _has_own_vector_class(spec)
+    entry_point = spec.vector_entry_point if has_own_vector_class else spec.entry_point
     creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
     if creator is None:
         return None
     parameters = inspect.signature(creator).parameters.values()
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
         return None
-    return [parameter.name for parameter in parameters]
+    names = [parameter.name for parameter in parameters]
+    if has_own_vector_class:
+        return [name for name in names if name not in ("num_envs", "autoreset_mode")]
+    return [*names, *(name for name in [TIME_LIMIT] if name not in names)]
 
 
 def check_env_options(env_id: str, options: Iterable[str], also: Iterable[str] = ()) -> None:
@@ -127,12 +137,16 @@ def check_env_options(env_id: str, options: Iterable[str], also: Iterable[str] =
         ValueError: with the nearest known name.
     """
     known = env_options(env_id)
-    if known is None:
-        return
-    accepted = {*known, "render_mode", "max_episode_steps"}
     for name in options:
-        if name not in accepted:
-            raise ValueError(f"unknown option {name!r} for {env_id}.{suggest(name, [*known, *also])}")
+        if known is not None and name not in known:
+            raise ValueError(f"unknown option {name!r} for {env_id}.{option_hint(name, [*known, *also])}")
+
+
+def option_hint(name: str, known: Iterable[str]) -> str:
+    """Return what to say of an option that an id does not take: the nearest known one, or who takes a time limit."""
+    if name == TIME_LIMIT:
+        return " Its vector class has no time limit: the group agents take max_episode_steps themselves."
+    return suggest(name, known)
 
 
 def _from_id(env_id: str, num_envs: int, options: dict[str, Any], autoreset_mode: AutoresetMode) -> VectorEnv:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING
 import gymnasium as gym
 
 from maxpo_bench.registry import UnknownNameError, suggest
-from maxpo_bench.sweep.config import AgentEntry, ConfigError, EnvironmentEntry, SweepConfig
+from maxpo_bench.sweep.config import AgentEntry, ConfigError, EnvironmentEntry, SweepConfig, combinations
 from maxpo_bench.sweep.engines import ENGINES
 from maxpo_bench.sweep.task import import_all
 
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from maxpo_bench.agents.registry import AgentSpec
 
 _PACKAGE_PREFIX = "maxpo_bench:"
-_MAKE_ARGUMENTS = ("max_episode_steps", "disable_env_checker")
 _SET_BY_THE_SWEEP = ("seed", "env_kwargs")
 
 
@@ -27,8 +25,9 @@ def validated(config: SweepConfig) -> SweepConfig:
     """Return ``config`` with canonical names, so that a run has one id whichever alias it was asked for by.
 
     Raises:
-        ConfigError: an import fails, or an engine, environment, agent or argument of an environment is unknown; the
-            message suggests the nearest known name.
+        ConfigError: an import fails, an engine, environment, agent or argument is unknown (the message suggests the
+            nearest known name), or an agent refuses its arguments' values, such as a K that its groups are too small
+            for.
     """
     try:
         import_all(config.imports)
@@ -74,11 +73,13 @@ def canonical_agent(name: str) -> str:
 
 
 def _environment(entry: EnvironmentEntry) -> EnvironmentEntry:
+    from maxpo_bench.agents.vector_envs import option_hint
+
     env_id = canonical_environment(entry.id)
-    known = _arguments(gym.registry[env_id.rpartition(":")[2]].entry_point)
+    known = _arguments(env_id)
     for key in [*entry.kwargs, *entry.grid]:
         if known is not None and key not in known:
-            raise ConfigError(f"environment {env_id!r} has no argument {key!r}.{suggest(key, known)}")
+            raise ConfigError(f"environment {env_id!r} has no argument {key!r}.{option_hint(key, known)}")
     return replace(entry, id=env_id)
 
 
@@ -89,7 +90,18 @@ def _agent(entry: AgentEntry) -> AgentEntry:
             if key not in known:
                 hint = "it comes from the sweep" if key in _SET_BY_THE_SWEEP else suggest(key, known).strip()
                 raise ConfigError(f"agent {name!r} has no argument {key!r} here: {hint}")
+        _check_values(name, entry)
     return replace(entry, names=tuple(canonical_agent(name) for name in entry.names))
+
+
+def _check_values(name: str, entry: AgentEntry) -> None:
+    from maxpo_bench.agents.registry import check_agent_options
+
+    for options in combinations(entry.kwargs, entry.grid):
+        try:
+            check_agent_options(name, options)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(f"agent {name!r}: {error}") from error
 
 
 def _find_agent(name: str) -> AgentSpec:
@@ -108,17 +120,11 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     return text if "Did you mean" in text else suggest(name, [n for n in names if n.startswith("maxpo/")])
 
 
-def _arguments(entry_point: object) -> list[str] | None:
-    """Return the argument names of an environment's constructor; None where it takes any or cannot be inspected."""
+def _arguments(env_id: str) -> list[str] | None:
+    """Return the names of an environment's arguments; None where it takes any or cannot be inspected."""
+    from maxpo_bench.agents.vector_envs import env_options
+
     try:
-        if isinstance(entry_point, str):
-            module, _, attribute = entry_point.partition(":")
-            entry_point = getattr(importlib.import_module(module), attribute)
-        if not callable(entry_point):
-            return None
-        parameters = inspect.signature(entry_point).parameters.values()
+        return env_options(env_id)
     except (ImportError, AttributeError, TypeError, ValueError):
         return None
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    return [*(parameter.name for parameter in parameters), *_MAKE_ARGUMENTS]

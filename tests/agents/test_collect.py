@@ -209,7 +209,22 @@ def test_environments_that_take_any_option_are_not_checked():
 def test_options_of_an_id():
     options = env_options("maxpo/Maze-v0")
     assert options is not None
-    assert {"length", "majority_share", "instance"} <= set(options)
+    assert set(options) == {"length", "majority_share", "dead_end_length", "instance", "render_mode"}
+    assert set(env_options("CartPole-v1") or ()) == {"sutton_barto_reward", "render_mode", "max_episode_steps"}
+
+
+@pytest.mark.parametrize("env", ["maxpo/Maze-v0", "maxpo/Bandit-v0", "CartPole-v1"])
+def test_every_option_of_an_id_works(env):
+    values = {"max_episode_steps": 3, "num_arms": 4, "length": 5, "arm_rewards": [0.0, 1.0], "render_mode": None}
+    values |= {"instance": 1, "reward_noise": 0.5, "majority_share": 0.7, "dead_end_length": 2}
+    values |= {"sutton_barto_reward": True}
+    for name in env_options(env) or ():
+        assert make_vector_env(env, 2, {name: values[name]}).num_envs == 2
+
+
+def test_a_time_limit_is_the_agents_where_the_vector_class_has_none():
+    with pytest.raises(ValueError, match="group agents take max_episode_steps themselves"):
+        make_vector_env("maxpo/Maze-v0", 2, {"max_episode_steps": 3})
 
 
 def test_box_actions_are_spread_over_all_environments():

@@ -9,6 +9,8 @@ import pytest
 
 from maxpo_bench import sweep
 from maxpo_bench.agents import make_agent
+from maxpo_bench.estimators import get_estimator
+from maxpo_bench.sweep.command import sweep_command
 from maxpo_bench.sweep.execute import agent_seed, execute
 from maxpo_bench.sweep.validation import canonical_environment, validated
 
@@ -114,12 +116,39 @@ def test_a_run_finds_the_slow_modules_imported():
             "environment 'maxpo/Bandit-v0' has no argument 'num_arm'.*Did you mean 'num_arms'",
         ),
         ({"imports": ["no_such_module"]}, "cannot import 'no_such_module'"),
+        (
+            {"environments": [{"id": "maxpo/Maze-v0", "kwargs": {"max_episode_steps": 3}}]},
+            "'maxpo/Maze-v0' has no argument 'max_episode_steps'.*agents take max_episode_steps",
+        ),
+        (
+            {"environments": [{"id": "CartPole-v1", "kwargs": {"disable_env_checker": True}}]},
+            "'CartPole-v1' has no argument 'disable_env_checker'",
+        ),
+        (
+            {"agents": [{"names": ["ei_l2o"], "kwargs": {"group_size": 16}, "grid": {"k": [4, 15, 99]}}]},
+            "agent 'ei_l2o': k=99 needs at least 100 samples.*got 16",
+        ),
+        ({"agents": [{"names": ["ei_l1o", "reinforce"], "kwargs": {"k": 17}}]}, "agent 'ei_l1o': .*k=17.*got 16"),
+        ({"agents": [{"names": ["ppo"], "kwargs": {"k": 0}}]}, "agent 'ppo': k must be a positive integer, got 0"),
+        ({"agents": [{"names": ["ei"], "kwargs": {"optimizer": "sdg"}}]}, "unknown optimizer 'sdg'.*'sgd'"),
     ],
 )
 def test_unknown_names_are_found_before_anything_starts(change, message, tmp_path):
     with pytest.raises(sweep.ConfigError, match=f"(?s){message}"):
         sweep.run({**TINY, **change}, tmp_path / "out", dry_run=True)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_k_that_no_group_can_take_is_a_usage_error(tmp_path, capsys):
+    out = tmp_path / "out"
+    overrides = ["agents.*.kwargs.k=99"]
+    assert sweep_command(env=["maxpo/Bandit-v0"], agent=["maxpo"], iterations=1, overrides=overrides, out=out) == 2
+    with pytest.raises(ValueError, match="99") as refusal:
+        get_estimator("ei_l2o", 99).check_group_size(16)
+    printed = capsys.readouterr()
+    assert printed.err == f"error: agent 'maxpo': {refusal.value}\n"
+    assert printed.out == ""
+    assert not out.exists()
 
 
 def test_aliases_are_one_run():
