@@ -7,6 +7,7 @@ environments, turns the returns of each group into advantages and makes one step
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -90,6 +91,7 @@ class GroupPolicyGradient(SavableAgent):
     Raises:
         ValueError: k, group_size and the estimator do not fit together, unknown names, or spaces that the policy cannot
             serve; the message says how to mend it.
+        TypeError: an option that the policy or the estimator does not have.
 
     Attributes:
         estimator: the `Estimator`.
@@ -189,11 +191,11 @@ class GroupPolicyGradient(SavableAgent):
         """Create the policy and its optimizer."""
         self._setup_lr_schedule()
         policy_class = find_policy(self.policy_name, self.observation_space)
-        options = dict(self.policy_kwargs)
-        if isinstance(options.get("initial_logits"), str):
-            options["initial_logits"] = self._initial_logits(options["initial_logits"])
+        _check_policy_kwargs(self.policy_name, policy_class, self.policy_kwargs)
+        if isinstance(self.policy_kwargs.get("initial_logits"), str):
+            self.policy_kwargs["initial_logits"] = self._initial_logits(self.policy_kwargs["initial_logits"])
         seed = derive_seed(self._root_seed, "policy")
-        policy = policy_class(self.observation_space, self.action_space, seed=seed, **options)
+        policy = policy_class(self.observation_space, self.action_space, seed=seed, **self.policy_kwargs)
         self.policy = policy.to("cpu" if policy.is_on_cpu_only else self.device)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.policy.predict_rng = self._predict_rng
         optimizer_class, _ = OPTIMIZERS[self.optimizer_name]
@@ -380,3 +382,11 @@ class GroupPolicyGradient(SavableAgent):
                 f"the agent's spaces are {self.observation_space} and {self.action_space}, the environment's "
                 f"{found[0]} and {found[1]}: use an environment with equal spaces"
             )
+
+
+def _check_policy_kwargs(name: str, policy_class: type[GroupPolicy], options: Mapping[str, Any]) -> None:
+    parameters = inspect.signature(policy_class).parameters
+    known = [key for key in parameters if key not in ("observation_space", "action_space", "seed")]
+    for option in options:
+        if option not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+            raise TypeError(f"the policy {name!r} has no option {option!r}.{suggest(option, known)}")

@@ -365,6 +365,8 @@ def test_estimator_parameters_reach_it():
         ({"entropy_coef": float("nan")}, ValueError, "entropy_coef"),
         ({"estimator": get_estimator("ei", 2)}, ValueError, "pass k=2"),
         ({"estimator": get_estimator("ei", 4), "estimator_params": {"a": 1}}, ValueError, "estimator_params"),
+        ({"policy_kwargs": {"initial_logit": [0.0]}}, TypeError, "Did you mean 'initial_logits'"),
+        ({"estimator": "grpo", "estimator_params": {"epsilon": 1.0}}, TypeError, "epsilon"),
         ({"env_kwargs": {"arms": 3}}, ValueError, "num_arms"),
     ],
 )

@@ -8,6 +8,7 @@ import torch
 from stable_baselines3.common.callbacks import BaseCallback
 
 from maxpo_bench.agents import EI, EIL2O, REINFORCE, EntropyREINFORCE, GroupPolicyGradient
+from maxpo_bench.envs.bandit import BanditEnv
 from maxpo_bench.estimators import ei_l2o, get_estimator
 
 CASES = {
@@ -92,6 +93,12 @@ def test_an_agent_made_from_an_object_needs_one_again():
     assert_equal_agents(again.learn(iterations=2, reset_num_timesteps=False), agent)
     loaded.set_env(CartPoleEnv)
     assert_equal_agents(loaded.learn(iterations=2, reset_num_timesteps=False), agent)
+
+
+def test_logits_from_the_environment_need_no_environment_on_loading():
+    env = BanditEnv(num_arms=5)
+    agent = EIL2O(env, policy_kwargs={"initial_logits": "env"})
+    np.testing.assert_array_equal(round_trip(agent).policy.logits[0].detach(), env.initial_logits)
 
 
 def test_attributes_can_be_replaced():
