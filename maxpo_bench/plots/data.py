@@ -89,8 +89,9 @@ def compute(name: str, plan: Plan | str = "quick", progress: Progress | None = N
         A pandas DataFrame for `maxpo_bench.plots.plot` with the same name.
 
     Raises:
-        UnknownNameError: no such figure, or no such plan.
-        ValueError: nothing can be computed, since no estimator of the plan takes its group sizes and K.
+        UnknownNameError: no such figure, no such plan or no such estimator.
+        ValueError: nothing can be computed, since no estimator of the plan takes its group sizes and K; or other
+            estimators than the default ones for "variance_ratio", which is by definition that of EI+L2O to EI.
     """
     import pandas as pd
 
@@ -99,7 +100,9 @@ def compute(name: str, plan: Plan | str = "quick", progress: Progress | None = N
         for key, value in PLANS.items():
             plans.register(key, value)
         plan = plans.get(plan)
-    total, parts = _SOURCES.get(name)(plan)
+    source = _SOURCES.get(name)
+    _check_estimators(name, plan.estimators)
+    total, parts = source(plan)
     rows: list[dict[str, Any]] = []
     for done, part in enumerate(parts, start=1):
         rows += part
@@ -150,14 +153,26 @@ def _bandit(plan: Plan, instance: int, num_arms: int) -> tuple[Any, Any]:
     return bandit.arm_rewards, bandit.initial_logits
 
 
+def _check_estimators(figure: str, names: Sequence[str]) -> None:
+    from maxpo_bench.estimators import get_estimator
+
+    for name in names:
+        get_estimator(name, 1)
+    if figure == "variance_ratio" and tuple(names) != Plan.estimators:
+        raise ValueError(
+            "variance_ratio is by definition the variance of ei_l2o over that of ei, "
+            f"got estimators {', '.join(names)}: leave them out, or compare others with variance_vs_k"
+        )
+
+
 def _usable(names: Sequence[str], k: int, n: int) -> list[Estimator]:
     """Return the estimators that take K and n."""
     from maxpo_bench.estimators import get_estimator
 
     found: list[Estimator] = []
     for name in names:
+        estimator = get_estimator(name, k)
         try:
-            estimator = get_estimator(name, k)
             estimator.check_group_size(n)
         except ValueError:
             continue

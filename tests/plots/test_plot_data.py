@@ -92,6 +92,17 @@ def test_named_plans_and_their_sizes():
         compute("variance_vs_kk", TINY)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_estimator_is_named_with_the_nearest(name):
+    with pytest.raises(UnknownNameError, match=r"unknown estimator 'ei_l20'\. Did you mean 'ei_l2o'"):
+        compute(name, replace(TINY, estimators=("ei", "ei_l20")))
+
+
+def test_the_variance_ratio_is_of_two_fixed_estimators():
+    with pytest.raises(ValueError, match=r"by definition .* got estimators grpo: leave them out"):
+        compute("variance_ratio", replace(TINY, estimators=("grpo",)))
+
+
 def test_nothing_to_compute_says_why():
     with pytest.raises(ValueError, match="takes K=4 with group sizes"):
         compute("bias_vs_batches", replace(TINY, estimators=("ei_l2o",), k=4, group_sizes=(4,)))
