@@ -1,5 +1,6 @@
 """EI with half of the leave-two-out baseline: between `ei` (none of it) and `ei_l2o` (all of it).
 
+name: half_l2o
 scale: K/n
 min_group_size: k+1
 authors: the maxpo_bench developers
