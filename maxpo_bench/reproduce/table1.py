@@ -1,34 +1,75 @@
 """Table 1 of the paper: signal of each published estimator and its relation to the canonical advantage, measured.
 
-Each row's signal is recomputed from the marginal statistics R, V, C and rho_K (Eq 8, 12) and compared with the
-estimator; its relation to A = R - V is found from random groups: one constant for all groups, a constant that changes
-from group to group, or none.
+Each row's signal is recomputed from the marginal statistics R, V, C and rho_K (Eq 8, 12), here by brute force over all
+subsets, and compared with the estimator; its relation to A = R - V is found from random groups: one constant for all
+groups, a constant that changes from group to group, or none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
-from maxpo_bench.estimators import (
-    all_subsets,
-    comparator_max,
-    conditional_max,
-    ei_l2o,
-    get_estimator,
-    leave_one_out_max,
-    max_at_k,
-)
+from maxpo_bench.estimators import get_estimator
 from maxpo_bench.moments import certify
 from maxpo_bench.seeding import derive_seed
 
 TOLERANCE = 1e-9
-Signal = Callable[[Tensor, int], Tensor]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Marginals:
+    """Mean maxima over all subsets of each group, by brute force.
+
+    Attributes:
+        n: group size.
+        k: objective size K.
+        with_i: R_i, over the K-subsets that contain i, `[groups, n]`.
+        without_i: V_i, over the K-subsets without i, `[groups, n]`.
+        comparators: C_i, over the (K-1)-subsets without i, `[groups, n]`.
+        max_at_k: rho_K, over all K-subsets, `[groups, 1]`.
+    """
+
+    n: int
+    k: int
+    with_i: Floats
+    without_i: Floats
+    comparators: Floats
+    max_at_k: Floats
+
+    @classmethod
+    def of(cls, rewards: Floats, k: int) -> Marginals:
+        """Go through all subsets of each group: for small n only.
+
+        Args:
+            rewards: `[groups, n]`.
+            k: objective size, 2 <= k < n.
+        """
+        n = rewards.shape[-1]
+        subsets, smaller = list(combinations(range(n), k)), list(combinations(range(n), k - 1))
+
+        def for_each_i(pool: Iterable[tuple[int, ...]], contains: bool) -> Floats:
+            return np.stack([_mean_max(rewards, [s for s in pool if (i in s) is contains]) for i in range(n)], axis=-1)
+
+        return cls(
+            n,
+            k,
+            for_each_i(subsets, True),
+            for_each_i(subsets, False),
+            for_each_i(smaller, False),
+            _mean_max(rewards, subsets)[:, None],
+        )
+
+
+def _mean_max(rewards: Floats, subsets: list[tuple[int, ...]]) -> Floats:
+    return np.mean([rewards[:, list(subset)].max(axis=1) for subset in subsets], axis=0)
 
 
 @dataclass(frozen=True)
@@ -37,7 +78,9 @@ class PaperRow:
 
     Attributes:
         used: did its authors' experiments use it (the paper's tick)?
+        signal: recomputes the signal, `[groups, n]`.
         constant: the factor to A that follows from (n, K), where the paper's relation implies one.
+        domain: rewards that the paper states the row for: "real", or "binary" for pass@K.
     """
 
     used: bool
@@ -45,26 +88,21 @@ class PaperRow:
     signal_text: str
     relation: str
     name: str
-    signal: Signal
+    signal: Callable[[Marginals], Floats]
     constant: Callable[[int, int], float] | None
+    domain: str = "real"
 
 
-def _sigma(rewards: Tensor, k: int) -> Tensor:
-    rho = max_at_k(rewards, k)
-    return (rho * (1 - rho)).sqrt()[..., None]
+def _over(top: Floats, bottom: Floats) -> Floats:
+    return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1.0), 0.0)
 
 
-def _over(top: Tensor, bottom: Tensor) -> Tensor:
-    return torch.where(bottom > 0, top / torch.where(bottom > 0, bottom, 1.0), 0.0)
+def _centred(values: Floats) -> Floats:
+    return values - values.mean(axis=-1, keepdims=True)
 
 
-def _z_score(values: Tensor) -> Tensor:
-    return _over(values - values.mean(-1, keepdim=True), values.std(-1, keepdim=True))
-
-
-def _centred_subsets(rewards: Tensor, k: int) -> Tensor:
-    signal = k / rewards.shape[-1] * conditional_max(rewards, k)
-    return signal - signal.mean(-1, keepdim=True)
+def _z_score(values: Floats) -> Floats:
+    return _over(_centred(values), values.std(axis=-1, ddof=1, keepdims=True))
 
 
 PAPER = (
@@ -74,7 +112,7 @@ PAPER = (
         "EI = R - C",
         "uncentered",
         "ei",
-        lambda r, k: conditional_max(r, k) - comparator_max(r, k),
+        lambda m: m.with_i - m.comparators,
         None,
     ),
     PaperRow(
@@ -83,7 +121,7 @@ PAPER = (
         "EI - L2O = R - V",
         "canonical",
         "ei_l2o",
-        lambda r, k: conditional_max(r, k) - leave_one_out_max(r, k),
+        lambda m: m.with_i - m.without_i,
         lambda n, k: 1.0,
     ),
     PaperRow(
@@ -92,8 +130,9 @@ PAPER = (
         "(R - rho_K) / sigma",
         "normalized (pass@K)",
         "passk_analytic_std",
-        lambda r, k: _over(conditional_max(r, k) - max_at_k(r, k)[..., None], _sigma(r, k)),
+        lambda m: _over(m.with_i - m.max_at_k, np.sqrt(m.max_at_k * (1 - m.max_at_k))),
         None,
+        "binary",
     ),
     PaperRow(
         False,
@@ -101,8 +140,9 @@ PAPER = (
         "R - rho_K",
         "proportional (pass@K)",
         "passk_analytic",
-        lambda r, k: conditional_max(r, k) - max_at_k(r, k)[..., None],
+        lambda m: m.with_i - m.max_at_k,
         lambda n, k: (n - k) / n,
+        "binary",
     ),
     PaperRow(
         False,
@@ -110,7 +150,7 @@ PAPER = (
         "(K/n) R",
         "proportional to R (uncentered)",
         "all_subsets",
-        lambda r, k: k / r.shape[-1] * conditional_max(r, k),
+        lambda m: m.k / m.n * m.with_i,
         None,
     ),
     PaperRow(
@@ -119,7 +159,7 @@ PAPER = (
         "(K/n) (R - mean R)",
         "proportional",
         "all_subsets_centered",
-        _centred_subsets,
+        lambda m: m.k / m.n * _centred(m.with_i),
         lambda n, k: k * (n - k) / n**2,
     ),
     PaperRow(
@@ -128,7 +168,7 @@ PAPER = (
         "z-score of (K/n) R",
         "normalized",
         "bon_mean",
-        lambda r, k: _z_score(all_subsets(r, k)),
+        lambda m: _z_score(m.k / m.n * m.with_i),
         None,
     ),
 )
@@ -139,7 +179,8 @@ class MeasuredRow:
     """A row of the paper's table beside what was measured.
 
     Attributes:
-        signal_error: largest deviation of the estimator from the recomputed signal, over max |signal|.
+        domain: rewards of the groups, real or binary.
+        signal_error: largest deviation of the estimator from the signal by brute force, over max |signal|.
         relation: what the groups show: canonical, proportional, normalized, uncentered or other.
         constant: measured factor to A; its range where it changes from group to group; None if there is none.
         expected_constant: the factor that follows from (n, K), where there is one.
@@ -151,6 +192,7 @@ class MeasuredRow:
     method: str
     estimator: str
     signal: str
+    domain: str
     paper_relation: str
     signal_error: float
     relation: str
@@ -164,7 +206,7 @@ def measure_table1(*, n: int = 8, k: int = 3, groups: int = 200, seed: int = 0) 
     """Measure every row on random groups.
 
     Args:
-        n: group size.
+        n: group size; small, since all its subsets are gone through.
         k: objective size, 2 <= k < n.
         groups: number of random groups; binary for the pass@K rows, standard normal for the others.
         seed: seed of the groups and of the certificate's bandits.
@@ -173,18 +215,20 @@ def measure_table1(*, n: int = 8, k: int = 3, groups: int = 200, seed: int = 0) 
 
 
 def _measure(row: PaperRow, n: int, k: int, groups: int, seed: int) -> MeasuredRow:
-    estimator = get_estimator(row.name, k)
-    rewards = _groups(estimator.domain, groups, n, seed)
-    found, signal, canonical = estimator(rewards), row.signal(rewards, k), ei_l2o(rewards, k)
-    centring = float(found.mean(-1).abs().max() / found.square().mean().sqrt())
-    relation, constant = _relation(found, canonical, centring)
+    rewards = _groups(row.domain, groups, n, seed)
+    found = get_estimator(row.name, k)(torch.from_numpy(rewards)).numpy()
+    marginals = Marginals.of(rewards, k)
+    signal = row.signal(marginals)
+    centring = float(np.abs(found.mean(axis=-1)).max() / np.sqrt(np.square(found).mean()))
+    relation, constant = _relation(found, marginals.with_i - marginals.without_i, centring)
     return MeasuredRow(
         used=row.used,
         method=row.method,
         estimator=row.name,
         signal=row.signal_text,
+        domain=row.domain,
         paper_relation=row.relation,
-        signal_error=float((found - signal).abs().max() / signal.abs().max()),
+        signal_error=float(np.abs(found - signal).max() / np.abs(signal).max()),
         relation=relation,
         constant=constant,
         expected_constant=row.constant(n, k) if row.constant else None,
@@ -193,18 +237,17 @@ def _measure(row: PaperRow, n: int, k: int, groups: int, seed: int) -> MeasuredR
     )
 
 
-def _groups(domain: str, groups: int, n: int, seed: int) -> Tensor:
+def _groups(domain: str, groups: int, n: int, seed: int) -> Floats:
     rng = np.random.default_rng(derive_seed(seed, "table1", domain))
-    values = rng.standard_normal((groups, n)) if domain == "real" else (rng.random((groups, n)) < 0.4).astype(float)
-    return torch.from_numpy(values)
+    return rng.standard_normal((groups, n)) if domain == "real" else (rng.random((groups, n)) < 0.4).astype(np.float64)
 
 
-def _relation(found: Tensor, canonical: Tensor, centring: float) -> tuple[str, list[float] | None]:
+def _relation(found: Floats, canonical: Floats, centring: float) -> tuple[str, list[float] | None]:
     """Classify by the residual of found - c A with c per group; groups without signal say nothing."""
-    told = canonical.abs().amax(-1) > 0
+    told = np.abs(canonical).max(axis=-1) > TOLERANCE
     found, canonical = found[told], canonical[told]
-    per_group = (found * canonical).sum(-1) / canonical.square().sum(-1)
-    residual = (found - per_group[:, None] * canonical).abs().max() / found.abs().max()
+    per_group = (found * canonical).sum(axis=-1) / np.square(canonical).sum(axis=-1)
+    residual = np.abs(found - per_group[:, None] * canonical).max() / np.abs(found).max()
     if residual > TOLERANCE:
         return ("uncentered" if centring > TOLERANCE else "other"), None
     low, high = float(per_group.min()), float(per_group.max())
@@ -238,8 +281,9 @@ def to_markdown(rows: list[MeasuredRow], *, n: int, k: int, groups: int, seed: i
         lines.append("| " + " | ".join(cells) + " |")
     note = (
         f"Measured at n = {n}, K = {k} on {groups} random groups (seed {seed}): binary for the pass@K rows, standard "
-        "normal otherwise. *Constant*: the factor c in signal = c A, A = R - V; a range where it changes from group to "
-        "group; in brackets what follows from n and K. *Certificate*: exact expectation of the gradient estimate."
+        "normal otherwise. *Error of signal*: against brute force over all subsets. *Constant*: the factor c in "
+        "signal = c A, A = R - V; a range where it changes from group to group; in brackets what follows from n and K. "
+        "*Certificate*: exact expectation of the gradient estimate."
     )
     return "\n".join([*lines, "", note, ""])
 
