@@ -6,9 +6,8 @@ min_group_size: k+1
 authors: the maxpo_bench developers
 licence: MIT
 
-A template: replace the body of `advantages`, then run `maxpo-bench submit examples/submission.py`.
-Each B_i depends only on
-the other samples, so any share of it keeps the gradient estimate unbiased; the leaderboard tells how noisy it is.
+A template: replace the body of `advantages`, then run `maxpo-bench submit examples/submission.py`. Each B_i depends on
+the other samples only, so any share of it keeps the gradient estimate unbiased; the leaderboard tells how noisy it is.
 """
 
 import torch
