@@ -1,5 +1,7 @@
 """One iteration and many: the update's expectation, its variance, random streams, bounds and messages."""
 
+from itertools import product
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -8,11 +10,12 @@ from gymnasium.spaces import Box, Discrete
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.logger import Logger
 
-from maxpo_bench.agents import EI, EIL2O, REINFORCE, EntropyREINFORCE, GroupPolicyGradient
+from maxpo_bench.agents import EI, EIL2O, REINFORCE, EntropyREINFORCE, GroupPolicyGradient, policy_gradient
 from maxpo_bench.agents.global_rng import global_state
 from maxpo_bench.estimators import as_estimator, ei_l2o, get_estimator
 from maxpo_bench.objectives import max_at_k_gradient
 from maxpo_bench.registry import UnknownNameError
+from maxpo_bench.seeding import derive_seed
 
 ARMS = np.array([0.3, -1.2, 2.0, 0.3, 0.9])
 LOGITS = np.array([0.5, 0.1, -1.5, 0.0, 0.2])
@@ -66,8 +69,8 @@ def test_reinforce_ascends_the_mean_whatever_k():
         assert error.norm() < 6 * agent.iteration_log[0]["grad_variance"] ** 0.5
 
 
-def test_groups_are_averaged_not_pooled():
-    """Two groups' step is the mean of the estimator's sums within each."""
+def test_two_groups_give_the_mean_of_their_gradients_and_the_variance_of_their_difference():
+    """The step is (g_1 + g_2) / 2, its estimated variance ||g_1 - g_2||^2 / 4."""
     agent = bandit_agent("ei_l2o", groups_per_step=2)
     kept = {}
     collect = agent._collect
@@ -79,10 +82,13 @@ def test_groups_are_averaged_not_pooled():
     agent._collect = keep
     estimate = step(agent).numpy()
     rollout = kept["rollout"]
-    advantages = ei_l2o(torch.from_numpy(rollout.returns.reshape(2, 6)), 3).numpy().ravel()
+    advantages = ei_l2o(torch.from_numpy(rollout.returns.reshape(2, 6)), 3).numpy()
     policy = np.exp(LOGITS) / np.exp(LOGITS).sum()
-    scores = np.eye(5)[rollout.actions] - policy
-    np.testing.assert_allclose(estimate, advantages @ scores / 6 / 2, rtol=1e-12)
+    scores = (np.eye(5)[rollout.actions] - policy).reshape(2, 6, 5)
+    first, second = (a @ s / 6 for a, s in zip(advantages, scores, strict=True))
+    np.testing.assert_allclose(estimate, (first + second) / 2, rtol=1e-12)
+    variance = ((first - second) ** 2).sum() / 4
+    assert agent.iteration_log[0]["grad_variance"] == pytest.approx(variance, rel=1e-10)
 
 
 def test_gradient_variance_is_that_between_steps():
@@ -128,7 +134,8 @@ def test_the_log_describes_the_policy_that_sampled():
     first, second = agent.iteration_log
     policy = np.exp(LOGITS) / np.exp(LOGITS).sum()
     assert first["exact_return"] == pytest.approx(policy @ ARMS, rel=1e-12)
-    assert first["exact_max_at_k"] > first["exact_return"]
+    best_of_3 = sum(np.prod(policy[list(arms)]) * ARMS[list(arms)].max() for arms in product(range(5), repeat=3))
+    assert first["exact_max_at_k"] == pytest.approx(best_of_3, rel=1e-12)
     assert (first["iteration"], second["iteration"]) == (1, 2)
     assert (first["timesteps"], second["timesteps"]) == (6, 12)
     assert first["episode_length"] == 1.0
@@ -160,6 +167,19 @@ def test_equal_seeds_give_bitwise_equal_runs(make):
     assert first.iteration_log == second.iteration_log
     np.testing.assert_array_equal(first.policy.parameters_to_vector(), second.policy.parameters_to_vector())
     assert len({record["return_mean"] for record in first.iteration_log}) > 1
+
+
+def test_no_two_random_streams_share_a_seed(monkeypatch):
+    paths = []
+
+    def record(root, *path):
+        paths.append((root, *path))
+        return derive_seed(root, *path)
+
+    monkeypatch.setattr(policy_gradient, "derive_seed", record)
+    bandit_agent("ei", seed=3).learn(iterations=4)
+    assert len(paths) == len(set(paths)) == 2 + 2 * 4
+    assert {path[0] for path in paths} == {3}
 
 
 def test_other_seeds_give_other_runs():
