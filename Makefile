@@ -35,4 +35,4 @@ results: setup
 	$(BIN)/maxpo-bench leaderboard --score
 
 clean:
-	rm -rf .venv demo runs .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf .venv demo runs figures page .pytest_cache .ruff_cache .hypothesis .coverage*

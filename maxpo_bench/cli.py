@@ -136,7 +136,7 @@ def sweep(
 
 @app.command()
 def certify(
-    target: Annotated[str, typer.Argument(help="Estimator name, or a .py file with `advantages(rewards, k)`.")],
+    target: Annotated[str, typer.Argument(help="Estimator name, or a file or folder as for `submit`.")],
     k: Annotated[int | None, typer.Option("--k", help="Objective size K; default: a grid.")] = None,
     n: Annotated[int | None, typer.Option("--n", help="Group size; default: a grid.")] = None,
     scale: Annotated[str | None, typer.Option("--scale", help="Declared scale: K/n or 1.")] = None,
@@ -170,7 +170,13 @@ def submit(
 ) -> None:
     """Check, certify and score an estimator, store the result and say where it ranks.
 
-    The file's code runs in this process with your rights, without a sandbox: submit only code you trust.
+    The file's code runs in this process with your rights, without a sandbox and without a time limit: submit only code
+    you trust.
+
+    A file defines `advantages(rewards, k)`: rewards [groups, n] to advantages of the same shape, in torch. Its
+    docstring may declare, one per line: `name: ...` (lower-case letters, digits, _ . -), `scale: K/n` or `1`, `domain: real` or
+    `binary`, `min_group_size: k`, `k+1` or a number, `min_k`, `authors`, `licence`, `paper`, `equation`. A folder holds
+    submission.py and submission.toml with schema_version = 1 and the same keys.
     """
     from maxpo_bench.commands.submit import run_submit
 

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from maxpo_bench.commands.leaderboard import COMMITTED
 from maxpo_bench.commands.progress import staged
 from maxpo_bench.leaderboard import api
 from maxpo_bench.leaderboard.contract import CheckResult, check_contract
-from maxpo_bench.leaderboard.score import ContractFailure, certify_candidate
+from maxpo_bench.leaderboard.score import REFERENCE, ContractFailure, certify_candidate
 from maxpo_bench.leaderboard.submission import load_submission
 from maxpo_bench.leaderboard.suite import SUITES
 
@@ -42,6 +43,8 @@ def run_submit(
         from maxpo_bench.cli import print_json
 
         print_json(done.scored.entry.to_dict())
+    elif quiet:
+        print(placement(done.scored.entry.name, done))
     else:
         _print_result(done, results)
     return 0
@@ -82,9 +85,15 @@ def _print_result(done: api.Submitted, results: Path) -> None:
     note = " (the sampled gradients contradict what was certified)" if entry.extra.get("contradicted") else ""
     print(f"\nCertificate: {entry.kind}{note}")
     Console().print(render_terminal(done.board))
+    b95 = entry.b95_ratio
+    if b95.value is not None:
+        print(f"\n{entry.name}: B95 {b95.value:.3g} [{b95.low:.3g}, {b95.high:.3g}] times that of {REFERENCE}")
     print(placement(entry.name, done))
     print(f"Stored: {done.path}")
-    print(f"Page:   maxpo-bench leaderboard --suite {entry.suite} --results {results} --html page")
+    flags = f"--suite {entry.suite} --results {results}"
+    print(f"Page:   maxpo-bench leaderboard {flags} --html page")
+    if entry.suite == COMMITTED and (results / "README.md").is_file():
+        print(f"Table:  maxpo-bench leaderboard {flags} --markdown > {results / 'README.md'}")
 
 
 def placement(name: str, done: api.Submitted) -> str:

@@ -37,7 +37,13 @@ class Case:
     k: int
 
     def __str__(self) -> str:
-        return f"k={self.k}, rewards={self.rewards.tolist()}"
+        return f"k={self.k}, rewards={show(self.rewards)}"
+
+
+def show(values: Tensor) -> str:
+    """Numbers as a person reads them, six digits at most; long groups are cut."""
+    rows = [[f"{value:.6g}" for value in row[:8]] + ["..."] * (len(row) > 8) for row in values.tolist()]
+    return "[" + ", ".join("[" + ", ".join(row) + "]" for row in rows) + "]"
 
 
 class ContractError(ValueError):
@@ -66,7 +72,7 @@ def _call(candidate: Candidate, rewards: Tensor, k: int) -> Tensor:
     try:
         result = candidate.raw(rewards, k)
     except Exception as error:
-        raise ContractError(f"raised {type(error).__name__}: {error} for k={k}, rewards={rewards.tolist()}") from error
+        raise ContractError(f"raised {type(error).__name__}: {error} for k={k}, rewards={show(rewards)}") from error
     if not isinstance(result, Tensor):
         raise ContractError(f"returned {type(result).__name__}, expected a torch.Tensor, for k={k}")
     if result.shape != rewards.shape:
@@ -92,14 +98,14 @@ def _shape_and_dtype(candidate: Candidate, case: Case) -> None:
 def _finite(candidate: Candidate, case: Case) -> None:
     result = _call(candidate, case.rewards.clone(), case.k)
     if not bool(torch.isfinite(result).all()):
-        raise ContractError(f"returned {result.tolist()} for {case}")
+        raise ContractError(f"returned {show(result)} for {case}")
 
 
 def _input_untouched(candidate: Candidate, case: Case) -> None:
     given = case.rewards.clone()
     _call(candidate, given, case.k)
     if not torch.equal(given, case.rewards):
-        raise ContractError(f"changed its input to {given.tolist()}; work on a copy: {case}")
+        raise ContractError(f"changed its input to {show(given)}; work on a copy: {case}")
 
 
 def _rows_apart(candidate: Candidate, case: Case) -> None:
@@ -107,7 +113,8 @@ def _rows_apart(candidate: Candidate, case: Case) -> None:
     rows = torch.cat([_call(candidate, row[None].clone(), case.k) for row in case.rewards])
     if not _close(whole, rows):
         raise ContractError(
-            f"a group's answer depends on the other groups: {whole.tolist()} != {rows.tolist()}, {case}"
+            f"a group's answer depends on the other groups (reduce over dim=-1 only): "
+            f"{show(whole)} != {show(rows)}, {case}"
         )
 
 
@@ -116,7 +123,7 @@ def _repeatable(candidate: Candidate, case: Case) -> None:
     for _ in range(3):
         again = _call(candidate, case.rewards.clone(), case.k)
         if not torch.equal(first, again):
-            raise ContractError(f"answers differ from call to call: {first.tolist()} != {again.tolist()}, {case}")
+            raise ContractError(f"answers differ from call to call: {show(first)} != {show(again)}, {case}")
 
 
 def _equivariant(candidate: Candidate, case: Case) -> None:
@@ -126,7 +133,7 @@ def _equivariant(candidate: Candidate, case: Case) -> None:
     if not _close(plain, moved):
         raise ContractError(
             f"reordering the samples by {order.tolist()} changes their advantages: "
-            f"{plain.tolist()} became {moved.tolist()}, {case}"
+            f"{show(plain)} became {show(moved)}, {case}"
         )
 
 
@@ -135,7 +142,7 @@ def _ties(candidate: Candidate, case: Case) -> None:
     rewards[..., -1] = rewards[..., 0]
     result = _call(candidate, rewards.clone(), case.k)
     if not _close(result[..., 0], result[..., -1]):
-        raise ContractError(f"equal rewards get different advantages {result.tolist()} for {Case(rewards, case.k)}")
+        raise ContractError(f"equal rewards get different advantages {show(result)} for {Case(rewards, case.k)}")
 
 
 def _constant_groups(candidate: Candidate, case: Case) -> None:
@@ -143,7 +150,7 @@ def _constant_groups(candidate: Candidate, case: Case) -> None:
         rewards = torch.full_like(case.rewards, value)
         result = _call(candidate, rewards, case.k)
         if not bool(torch.isfinite(result).all()):
-            raise ContractError(f"returned {result.tolist()} for a group of equal rewards {value}, k={case.k}")
+            raise ContractError(f"returned {show(result)} for a group of equal rewards {value}, k={case.k}")
 
 
 def _no_groups(candidate: Candidate, case: Case) -> None:

@@ -73,7 +73,10 @@ class ContractFailure(ValueError):
     def __init__(self, name: str, results: list[CheckResult]) -> None:
         failed = [result for result in results if result.status == "fail"]
         lines = [f"{name} fails {len(failed)} of {len(results)} contract tests:"]
-        super().__init__("\n".join(lines + [f"  {result.name}: {result.message}" for result in failed]))
+        lines += [
+            f"  {result.status:4}  {result.name}{': ' * bool(result.message)}{result.message}" for result in results
+        ]
+        super().__init__("\n".join(lines))
         self.results = results
 
 

@@ -229,15 +229,17 @@ def load_submission(path: str | Path, **overrides: str | int | None) -> Candidat
         raise SubmissionError(f"{source}: no such Python file; give a .py file or a folder with a submission.py")
     text = source.read_bytes()
     try:
-        docstring = ast.get_docstring(ast.parse(text)) or ""
+        docstring = ast.get_docstring(ast.parse(text, filename=source.name)) or ""
     except (SyntaxError, ValueError) as error:
         raise SubmissionError(f"{source.name} is not valid Python: {error}") from error
     values: dict[str, Any] = {"name": path.resolve().stem.lower().replace(" ", "_"), **_parse_docstring(docstring)}
+    declared_in = source.name
     toml = source.parent / "submission.toml"
     if path.is_dir() and toml.is_file():
         text += toml.read_bytes()
         values.update(_read_toml(toml))
-    metadata = _metadata(values, source.name)
+        declared_in = f"{source.name} or {toml.name}"
+    metadata = _metadata(values, declared_in)
     metadata = replace(metadata, **{key: value for key, value in overrides.items() if value is not None})
     if metadata.name in ESTIMATORS:
         raise SubmissionError(f"{metadata.name!r} is a built-in estimator's name: choose another (--name)")
