@@ -174,9 +174,9 @@ def submit(
     you trust.
 
     A file defines `advantages(rewards, k)`: rewards [groups, n] to advantages of the same shape, in torch. Its
-    docstring may declare, one per line: `name: ...` (lower-case letters, digits, _ . -), `scale: K/n` or `1`, `domain: real` or
-    `binary`, `min_group_size: k`, `k+1` or a number, `min_k`, `authors`, `licence`, `paper`, `equation`. A folder holds
-    submission.py and submission.toml with schema_version = 1 and the same keys.
+    docstring may declare, one per line: `name: ...` (lower-case letters, digits, _ . -), `scale: K/n` or `1`,
+    `domain: real` or `binary`, `min_group_size: k`, `k+1` or a number, `min_k`, `authors`, `licence`, `paper`,
+    `equation`. A folder holds submission.py and submission.toml with schema_version = 1 and the same keys.
     """
     from maxpo_bench.commands.submit import run_submit
 
