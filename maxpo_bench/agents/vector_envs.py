@@ -81,8 +81,8 @@ def make_vector_env(
     if isinstance(env, VectorEnv):
         if env.num_envs != num_envs:
             raise ValueError(
-                f"the vector environment has {env.num_envs} environments, group_size * groups_per_step is {num_envs}: "
-                f"make it with num_envs={num_envs}"
+                f"the vector environment has {env.num_envs} environments, the agent needs {num_envs} (group_size * "
+                f"groups_per_step; num_envs of PPO and A2C): make it with num_envs={num_envs}"
             )
         return env
     if isinstance(env, gym.Env):
