@@ -15,6 +15,7 @@ app = typer.Typer(
     name="maxpo-bench",
     help="Benchmark suite for advantage estimators of max@K / pass@K policy gradients.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
