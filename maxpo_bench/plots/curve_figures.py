@@ -133,8 +133,8 @@ def _metric_frame(data: Any, figure: str, metric: str) -> Frame:
     frame = as_frame(data, figure, ["env", "agent", "seed", "iteration"])
     if metric == "p_action_1" and metric not in frame.columns:
         raise ValueError(
-            f"figure {figure!r} lacks column p_action_1, which only runs with a global bias have: train the group agents "
-            "with tabular policies on maxpo/Maze-v0"
+            f"figure {figure!r} lacks column p_action_1, which only runs with a global bias have: train the group "
+            "agents with tabular policies on maxpo/Maze-v0"
         )
     if metric not in frame.columns:
         raise ValueError(f"figure {figure!r} lacks column {metric}.{suggest(metric, map(str, frame.columns))}")
