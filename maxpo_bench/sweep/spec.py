@@ -121,11 +121,19 @@ class RunSpec:
 
     @property
     def label(self) -> str:
-        """One line for people: agent, environment, arguments and seed."""
-        arguments = {**self.agent_kwargs, **self.env_kwargs}
-        inside = ", ".join(f"{name}={value}" for name, value in arguments.items())
-        budget = f"{self.iterations} iterations" if self.iterations else f"{self.total_timesteps} steps"
-        return f"{self.agent} on {self.env}({inside}), seed {self.seed}, {budget}"
+        """One line for people: agent and environment, each with its arguments, seed and budget."""
+        agent, env = _call(self.agent, self.agent_kwargs), _call(self.env, self.env_kwargs)
+        return f"{agent} on {env}, seed {self.seed}, {self.budget}"
+
+    @property
+    def budget(self) -> str:
+        """How long the run trains, for people: ``"300 iterations"`` or ``"4096 steps"``."""
+        return f"{self.iterations} iterations" if self.iterations else f"{self.total_timesteps} steps"
 
     def __hash__(self) -> int:
         return hash(self.canonical_json)
+
+
+def _call(name: str, kwargs: Mapping[str, Any]) -> str:
+    inside = ", ".join(f"{key}={value}" for key, value in kwargs.items())
+    return f"{name}({inside})" if inside else name

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+import functools
 import importlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 _PACKAGE_PREFIX = "maxpo_bench:"
 _SET_BY_THE_SWEEP = ("seed", "env_kwargs")
+_NEAR, _VERY_NEAR = 0.7, 0.8
 
 
 def validated(config: SweepConfig) -> SweepConfig:
@@ -59,7 +62,7 @@ def canonical_environment(env_id: str) -> str:
         except ImportError as error:
             raise ConfigError(f"environment {env_id!r}: cannot import {module!r} ({error})") from error
     if name not in gym.registry:
-        raise ConfigError(f"unknown environment {env_id!r}.{_nearest(name, gym.registry)}")
+        raise ConfigError(f"unknown environment {env_id!r}.{_nearest(name, gym.registry)}{_how_to_name(env_id)}")
     return env_id.removeprefix(_PACKAGE_PREFIX)
 
 
@@ -88,8 +91,8 @@ def _agent(entry: AgentEntry) -> AgentEntry:
         known = [option for option in _find_agent(name).options if option not in _SET_BY_THE_SWEEP]
         for key in [*entry.kwargs, *entry.grid]:
             if key not in known:
-                hint = "it comes from the sweep" if key in _SET_BY_THE_SWEEP else suggest(key, known).strip()
-                raise ConfigError(f"agent {name!r} has no argument {key!r} here: {hint}")
+                hint = " here: it comes from the sweep" if key in _SET_BY_THE_SWEEP else f".{suggest(key, known)}"
+                raise ConfigError(f"agent {name!r} has no argument {key!r}{hint}")
         _check_values(name, entry)
     return replace(entry, names=tuple(canonical_agent(name) for name in entry.names))
 
@@ -100,8 +103,22 @@ def _check_values(name: str, entry: AgentEntry) -> None:
     for options in combinations(entry.kwargs, entry.grid):
         try:
             check_agent_options(name, options)
+            _check_learning_rate(name, options)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"agent {name!r}: {error}") from error
+
+
+def _check_learning_rate(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse what the package's agents would only find out when they make their optimizer; None is their default."""
+    from maxpo_bench.agents.registry import Agent
+
+    factory = _find_agent(name).factory
+    made = factory.func if isinstance(factory, functools.partial) else factory
+    rate = options.get("learning_rate")
+    if rate is None or not (isinstance(made, type) and issubclass(made, Agent)):
+        return
+    if isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0:
+        raise ValueError(f"learning_rate must be a number of at least 0, got {rate!r}")
 
 
 def _find_agent(name: str) -> AgentSpec:
@@ -114,10 +131,27 @@ def _find_agent(name: str) -> AgentSpec:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    """Suggest near ids, or this package's where none is near: Gymnasium registers dozens."""
-    names = list(known)
-    text = suggest(name, names)
-    return text if "Did you mean" in text else suggest(name, [n for n in names if n.startswith("maxpo/")])
+    """Suggest this package's near ids, then very near other ones: Gymnasium registers dozens."""
+    ids = {env_id.lower(): env_id for env_id in known}
+    own = [env_id for env_id in ids.values() if env_id.startswith("maxpo/")]
+    near = difflib.get_close_matches(name.lower(), [env_id.lower() for env_id in own], n=1, cutoff=_NEAR)
+    near = near or difflib.get_close_matches(name.lower(), ids, n=1, cutoff=_VERY_NEAR)
+    if near:
+        return f" Did you mean {ids[near[0]]!r}?"
+    return f" Known, beside Gymnasium's: {', '.join(own)}."
+
+
+def _how_to_name(env_id: str) -> str:
+    """Say how to name an environment of one's own, or that the module given for it does not register it."""
+    module, colon, name = env_id.rpartition(":")
+    if colon:
+        return f" {module!r} was imported but registers no {name!r}."
+    if name.startswith("maxpo/"):
+        return ""
+    return (
+        f" Name one of your own 'my_module:{env_id}', with my_module importable, "
+        'or write imports = ["my_module"] in the TOML.'
+    )
 
 
 def _arguments(env_id: str) -> list[str] | None:

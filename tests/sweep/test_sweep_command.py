@@ -56,7 +56,7 @@ def test_dry_run_lists_and_starts_nothing(out, capsys):
     capsys.readouterr()
     assert sweep_command(dry_run=True, **arguments) == 0
     printed = capsys.readouterr().out
-    assert f"{run_id}  there    b on e(), seed 0, 1 iterations" in printed
+    assert f"{run_id}  there    b on e, seed 0, 1 iterations" in printed
     assert "2 runs, 1 missing; time: about 0.0 s" in printed
 
 

@@ -100,6 +100,19 @@ def test_a_run_finds_the_slow_modules_imported():
             {"environments": ["maxpo/Bandit-v1"]},
             "unknown environment 'maxpo/Bandit-v1'.*mean 'maxpo/Bandit-v0'",
         ),
+        (
+            {"environments": ["maxpo/Bandid-v0"]},
+            r"unknown environment 'maxpo/Bandid-v0'\. Did you mean 'maxpo/Bandit-v0'\?$",
+        ),
+        ({"environments": ["cartpole-v1"]}, r"Did you mean 'CartPole-v1'"),
+        (
+            {"environments": ["mine/Lock-v0"]},
+            r"'my_module:mine/Lock-v0', with my_module importable, or write imports = \[\"my_module\"\]",
+        ),
+        (
+            {"environments": ["maxpo_bench:mine/Lock-v0"]},
+            "'maxpo_bench' was imported but registers no 'mine/Lock-v0'",
+        ),
         ({"environments": ["maze"]}, "unknown environment 'maze'.*maxpo/Maze-v0"),
         ({"environments": ["no_such_pkg:X-v0"]}, "environment 'no_such_pkg:X-v0': cannot import 'no_such_pkg'"),
         ({"agents": ["maxpoo"]}, "unknown agent 'maxpoo'.*Did you mean 'maxpo'"),
@@ -130,6 +143,15 @@ def test_a_run_finds_the_slow_modules_imported():
         ),
         ({"agents": [{"names": ["ei_l1o", "reinforce"], "kwargs": {"k": 17}}]}, "agent 'ei_l1o': .*k=17.*got 16"),
         ({"agents": [{"names": ["ppo"], "kwargs": {"k": 0}}]}, "agent 'ppo': k must be a positive integer, got 0"),
+        ({"agents": [{"names": ["ei"], "kwargs": {"kk": 4}}]}, r"agent 'ei' has no argument 'kk'\. Did you mean 'k'"),
+        (
+            {"agents": [{"names": ["ei"], "kwargs": {"learning_rate": -1.0}}]},
+            "agent 'ei': learning_rate must be a number of at least 0, got -1",
+        ),
+        (
+            {"agents": [{"names": ["ppo"], "grid": {"learning_rate": [0.1, "x"]}}]},
+            "agent 'ppo': learning_rate must be a number of at least 0, got 'x'",
+        ),
         ({"agents": [{"names": ["ei"], "kwargs": {"optimizer": "sdg"}}]}, "unknown optimizer 'sdg'.*'sgd'"),
     ],
 )

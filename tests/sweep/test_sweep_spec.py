@@ -113,3 +113,11 @@ def test_wrong_fields_are_refused(fields, kind, message):
 def test_unknown_field_suggests():
     with pytest.raises(ValueError, match=r"unknown field 'sed'.*Did you mean 'seed'"):
         RunSpec.from_dict({"env": "e", "agent": "a", "sed": 0})
+
+
+def test_the_label_has_each_argument_with_its_owner():
+    arguments = {"env_kwargs": {"num_arms": 9}, "agent_kwargs": {"k": 4, "group_size": 16}}
+    assert RunSpec("e", "a", 3, iterations=5, **arguments).label == (
+        "a(group_size=16, k=4) on e(num_arms=9), seed 3, 5 iterations"
+    )
+    assert RunSpec("e", "a", 3, total_timesteps=5).label == "a on e, seed 3, 5 steps"
