@@ -5,8 +5,9 @@
     from maxpo_bench import sweep
 
     report = sweep.run("examples/sweep.toml", out="runs/")
-    frame = sweep.to_frame(sweep.RunStore("runs/").load_all())
-    print(sweep.summary_table(frame))
+    records = sweep.RunStore("runs/").load_all()
+    print(sweep.summary_table(records, ["return_mean"]))
+    curves = sweep.to_frame(records)
 
 Importing this loads no torch; the parent process of a sweep needs it only to look agents' names up.
 """

@@ -50,14 +50,16 @@ def summary_table(records: Iterable[Record], metrics: Iterable[str] | None = Non
 
     Returns:
         One row per environment, agent and their arguments, sorted by these,
-        with the columns ``runs``, ``METRIC`` and ``METRIC_se`` (NaN for a single seed).
+        with the columns ``runs``, ``METRIC`` and ``METRIC_se`` (NaN for a single seed). Arguments that are the same in
+        every row, or missing in it, have no column unless an environment or agent is there with and without them:
+        only what tells rows apart has one.
     """
     rows = list(records)
     frame = final_frame(rows)
     if frame.empty:
         return frame
     names = list(metrics) if metrics is not None else sorted({name for row in rows for name in row["summary"]})
-    keys = ["env", "agent", *sorted(c for c in frame.columns if str(c).startswith(("env.", "agent.")))]
+    keys = ["env", "agent", *_telling_columns(rows)]
     frame[keys] = frame[keys].map(lambda value: str(value) if isinstance(value, list | dict) else value)
     groups = frame.groupby(keys, dropna=False, sort=True)
     table = groups.size().to_frame("runs")
@@ -66,6 +68,31 @@ def summary_table(records: Iterable[Record], metrics: Iterable[str] | None = Non
         table[name] = values.mean()
         table[f"{name}_se"] = values.std(ddof=1) / values.count() ** 0.5
     return table.reset_index()
+
+
+def telling_arguments(calls: Iterable[tuple[str, Mapping[str, Any]]]) -> set[str]:
+    """Return the arguments that tell calls apart, given as (name, arguments).
+
+    An argument does so if two calls that have it differ in its value, or if of two calls of one name only one has it.
+    """
+    pairs = [(name, dict(kwargs)) for name, kwargs in calls]
+    telling: set[str] = set()
+    for key in {key for _, kwargs in pairs for key in kwargs}:
+        values = {repr(kwargs[key]) for _, kwargs in pairs if key in kwargs}
+        owners = {name for name, kwargs in pairs if key in kwargs}
+        is_partial = any(name in owners and key not in kwargs for name, kwargs in pairs)
+        if len(values) > 1 or is_partial:
+            telling.add(key)
+    return telling
+
+
+def _telling_columns(records: Iterable[Record]) -> list[str]:
+    specs = [record["spec"] for record in records]
+    return sorted(
+        f"{part}.{key}"
+        for part in ("env", "agent")
+        for key in telling_arguments((spec[part], spec[f"{part}_kwargs"]) for spec in specs)
+    )
 
 
 def _identity(record: Record) -> dict[str, Any]:

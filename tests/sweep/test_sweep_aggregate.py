@@ -5,6 +5,7 @@ import math
 import pytest
 
 from maxpo_bench.sweep import RunSpec, final_frame, summary_table, to_frame
+from maxpo_bench.sweep.aggregate import telling_arguments
 from maxpo_bench.sweep.task import make_record
 
 
@@ -56,6 +57,17 @@ def test_summary_has_means_and_standard_errors():
 
 
 def test_chosen_metrics_and_empty_stores():
-    assert list(summary_table(RECORDS, metrics=[]).columns) == ["env", "agent", "agent.net", "env.length", "runs"]
+    assert list(summary_table(RECORDS, metrics=[]).columns) == ["env", "agent", "env.length", "runs"]
     assert summary_table([]).empty
     assert to_frame([]).columns.tolist() == final_frame([]).columns.tolist() == ["id", "env", "agent", "seed"]
+
+
+def test_only_arguments_that_tell_rows_apart_have_columns():
+    assert telling_arguments([("a", {"k": 4, "rate": 1}), ("b", {"k": 4}), ("b", {"k": 4})]) == set()
+    assert telling_arguments([("a", {"k": 4}), ("b", {"k": 8})]) == {"k"}
+    assert telling_arguments([("a", {"k": 4}), ("a", {})]) == {"k"}
+    assert telling_arguments([("a", {"net": [8]}), ("a", {"net": [9]}), ("b", {})]) == {"net"}
+    same = [record(agent, seed, 1.0, length=3, majority_share=0.8) for agent in ("reinforce", "b") for seed in (0, 1)]
+    table = summary_table(same)
+    assert list(table.columns) == ["env", "agent", "runs", "return_mean", "return_mean_se"]
+    assert table["runs"].tolist() == [2, 2]

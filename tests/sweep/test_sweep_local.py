@@ -190,3 +190,17 @@ def test_two_sweeps_on_one_store(run_fake, tmp_path):
 def test_unknown_engine(run_fake):
     with pytest.raises(sweep.ConfigError, match=r"engine\.name: unknown engine 'locl'.*Did you mean 'local'"):
         run_fake(["a"], engine="locl")
+
+
+def test_a_program_read_from_standard_input_can_sweep(tmp_path):
+    program = (
+        "from maxpo_bench import sweep\n"
+        "table = {'environments': ['e'], 'agents': ['a'], 'iterations': 1}\n"
+        "report = sweep.run(table, 'out', workers=1, execute='sweep_fakes:tiny')\n"
+        "print(report.exit_code, __file__)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    found = subprocess.run(
+        [sys.executable, "-"], input=program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (found.stdout, found.stderr) == ("0 <stdin>\n", "")

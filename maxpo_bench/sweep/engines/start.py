@@ -40,7 +40,7 @@ def warm_up(task: Task) -> None:
         _server_has.clear()
         _server_has.update(needed)
     multiprocessing.forkserver.set_forkserver_preload(modules)
-    with _one_thread_per_process():
+    with _one_thread_per_process(), _without_missing_main():
         multiprocessing.forkserver.ensure_running()
 
 
@@ -54,7 +54,7 @@ def start_process(spec: RunSpec, task: Task) -> BaseProcess:
     for attempt in range(5):
         process = context.Process(target=child_main, args=(spec, task), name=f"run-{spec.run_id}")
         try:
-            with _one_thread_per_process():
+            with _one_thread_per_process(), _without_missing_main():
                 process.start()
             return process
         except (EOFError, ConnectionError):
@@ -75,6 +75,21 @@ def _stop_server() -> None:
     stop = getattr(getattr(multiprocessing.forkserver, "_forkserver", None), "_stop", None)
     if stop is not None:
         stop()
+
+
+@contextlib.contextmanager
+def _without_missing_main() -> Iterator[None]:
+    """Keep new processes from restoring a main module that is no file, as of a program read from standard input."""
+    main = sys.modules["__main__"]
+    path = getattr(main, "__file__", None)
+    if path is None or os.path.exists(path):
+        yield
+        return
+    del main.__file__
+    try:
+        yield
+    finally:
+        main.__file__ = path
 
 
 @contextlib.contextmanager
