@@ -11,10 +11,11 @@ from typing import Any
 
 from rich.console import Console
 
+from maxpo_bench.sweep.aggregate import summary_table
 from maxpo_bench.sweep.config import ConfigError, SweepConfig
 from maxpo_bench.sweep.report import EXIT_USAGE, SweepReport
 from maxpo_bench.sweep.runner import SweepInterrupted, run
-from maxpo_bench.sweep.store import StoreError
+from maxpo_bench.sweep.store import RunStore, StoreError
 from maxpo_bench.sweep.task import DEFAULT_EXECUTE
 
 
@@ -89,8 +90,21 @@ def sweep_command(
     if as_json:
         print(json.dumps(report_table(report), indent=2, sort_keys=True))
     elif not quiet:
-        print(report.plan() if dry_run else report.summary())
+        print(report.plan() if dry_run else report.summary() + (results_text(report) if report.exit_code == 0 else ""))
     return report.exit_code
+
+
+def results_text(report: SweepReport) -> str:
+    """Return the final exact max@K, else the mean return, of the finished runs and how to plot them; may be empty."""
+    finished = {*report.skipped, *report.done}
+    records = [record for record in RunStore(report.directory).load_all() if record["id"] in finished]
+    common = set.intersection(*(set(record["summary"]) for record in records)) if records else set()
+    metric = next((name for name in ("exact_max_at_k", "return_mean") if name in common), None)
+    if metric is None:
+        return ""
+    table = summary_table(records, [metric]).rename(columns={f"{metric}_se": "se"})
+    text = table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.3f}")
+    return f"\n\n{text}\n\nplot: maxpo-bench plot learning_curves --from {report.directory}"
 
 
 def report_table(report: SweepReport) -> dict[str, Any]:

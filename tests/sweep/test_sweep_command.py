@@ -24,7 +24,7 @@ def test_done(out, capsys):
     assert sweep_command(env=["e"], agent=["a"], seeds="2", out=out, **FLAGS) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith(f"2 of 2 runs finished in {out} (2 now in ")
-    assert printed.out.count("\n") == 1
+    assert printed.out.endswith(f"plot: maxpo-bench plot learning_curves --from {out}\n")
     assert printed.err == ""
 
 
@@ -158,3 +158,18 @@ def test_estimate_uses_runs_of_the_same_kind():
 )
 def test_durations(seconds, text):
     assert duration(seconds) == text
+
+
+def test_a_finished_sweep_shows_its_results_and_how_to_plot_them(out, capsys):
+    flags = {"env": ["maxpo/Bandit-v0"], "agent": ["ei", "ei_l2o"], "seeds": "2", "iterations": 3, "out": out}
+    assert sweep_command(**flags, overrides=["environments.*.kwargs.num_arms=4"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert next(line for line in lines if "exact_max_at_k" in line).split() == [
+        "env",
+        "agent",
+        "runs",
+        "exact_max_at_k",
+        "se",
+    ]
+    assert len([line for line in lines if line.split()[:1] == ["maxpo/Bandit-v0"]]) == 2
+    assert lines[-1] == f"plot: maxpo-bench plot learning_curves --from {out}"
