@@ -35,4 +35,5 @@ results: setup
 	$(BIN)/maxpo-bench leaderboard --score
 
 clean:
-	rm -rf .venv demo runs figures page .pytest_cache .ruff_cache .hypothesis .coverage*
+	@if [ -e .venv ] && [ ! -e .venv/made-by-set-up ]; then echo ".venv was not made by make: left alone"; else rm -rf .venv; fi
+	rm -rf demo runs figures page .pytest_cache .ruff_cache .hypothesis .coverage*
