@@ -40,7 +40,7 @@ def bias_vs_batches(data: Any, *, caption: str = "") -> Figure:
             _error_series(axes, panel[panel["estimator"] == name], name, place)
         _sqrt_guide(axes)
         axes.set(xscale="log", yscale="log", xlabel="Number of batches $M$", title=_size_title(size, len(sizes)))
-    grid[0][0].set_ylabel("Estimation error (Eq. 110)")
+    grid[0][0].set_ylabel(r"Estimation error $\|\bar g - \nabla J_K\|$")
     return finish(figure, _caption(caption, frame, "Mean over bandit instances, bars and bands: 95 % intervals"))
 
 

@@ -20,6 +20,7 @@ from maxpo_bench.plots.style import (
     new_figure,
     style_of,
 )
+from maxpo_bench.plots.variants import argument_text, variant_dashes, with_arguments
 from maxpo_bench.registry import suggest
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ METRICS = {
     "grad_variance": "Total gradient variance",
     "p_action_1": "$P$(action 1)",
 }
-_VARIANT_DASHES: tuple[LineStyle, ...] = ("-", (0, (5, 1)), (0, (1, 1)), (0, (4, 1, 1, 1)), (0, (3, 1, 1, 1, 1, 1)))
 
 
 def learning_curves(
@@ -51,7 +51,8 @@ def learning_curves(
 
     Args:
         data: columns env, agent, seed, iteration and the metric, as `maxpo_bench.sweep.aggregate.to_frame` makes them.
-            Arguments (columns env.NAME and agent.NAME) that differ between runs get panels and lines of their own.
+            Arguments (columns env.NAME and agent.NAME) that differ between runs get panels and lines of their own,
+            in the order of their values; one value has one line style, whichever the agent.
         metric: a column, one of `METRICS` or another numeric one.
         optimum: exact optimum of each environment by its name in the env column, drawn as a dashed line; by default
             the number in the column optimum, where there is one (`maxpo_bench.plots.data.with_optimum` adds it).
@@ -63,13 +64,14 @@ def learning_curves(
     """
     frame = _metric_frame(data, "learning_curves", metric)
     figure, panels = _panels(frame)
+    dashes = variant_dashes(frame)
     for axes, rows in panels:
-        _agent_curves(axes, rows, metric, smooth)
+        _agent_curves(axes, rows, metric, smooth, dashes)
         best = _optimum(rows, optimum)
         if best is not None:
             axes.axhline(best, color="0.3", linewidth=0.8, linestyle="--", zorder=0, label=OPTIMUM)
-    _label_left(panels, METRICS.get(metric, metric.replace("_", " ")))
-    return finish(figure, _caption(caption, frame))
+    _label_left(panels, _metric_label(frame, metric))
+    return finish(figure, _caption(caption, frame), _labels(frame))
 
 
 def p_action_1(data: Any, *, smooth: int = 1, caption: str = "") -> Figure:
@@ -85,12 +87,13 @@ def p_action_1(data: Any, *, smooth: int = 1, caption: str = "") -> Figure:
     """
     frame = _metric_frame(data, "p_action_1", "p_action_1")
     figure, panels = _panels(frame)
+    dashes = variant_dashes(frame)
     for axes, rows in panels:
-        _agent_curves(axes, rows, "p_action_1", smooth)
+        _agent_curves(axes, rows, "p_action_1", smooth, dashes)
         axes.axhline(0.5, color="0.6", linewidth=0.7, linestyle=":", zorder=0)
         axes.set_ylim(0.0, 1.02)
     _label_left(panels, METRICS["p_action_1"] + ", global bias alone")
-    return finish(figure, _caption(caption, frame))
+    return finish(figure, _caption(caption, frame), _labels(frame))
 
 
 def variance_ratio(data: Any, *, caption: str = "") -> Figure:
@@ -129,7 +132,7 @@ def variance_ratio(data: Any, *, caption: str = "") -> Figure:
 
 
 def _metric_frame(data: Any, figure: str, metric: str) -> Frame:
-    """Return the rows that have a finite value of the metric."""
+    """Return the rows that have a finite value of the metric, what `with_arguments` finds in all rows added."""
     frame = as_frame(data, figure, ["env", "agent", "seed", "iteration"])
     if metric == "p_action_1" and metric not in frame.columns:
         raise ValueError(
@@ -139,6 +142,7 @@ def _metric_frame(data: Any, figure: str, metric: str) -> Frame:
     if metric not in frame.columns:
         raise ValueError(f"figure {figure!r} lacks column {metric}.{suggest(metric, map(str, frame.columns))}")
     _require_finite(frame, figure, metric)
+    frame = with_arguments(with_arguments(frame, "env"), "agent")
     return frame[np.isfinite(frame[metric].to_numpy(dtype=np.float64))]
 
 
@@ -166,26 +170,15 @@ def _panels(frame: Frame) -> tuple[Figure, list[tuple[Axes, Frame]]]:
 
 
 def _parts(frame: Frame, kind: str) -> list[tuple[str, str, Frame]]:
-    """Split into (name, arguments that differ, rows) by the column `kind` and its argument columns ``kind.NAME``."""
+    """Split into (name, arguments that differ, rows): names in the suite's order, arguments by value."""
     found: list[tuple[str, str, Frame]] = []
     for name in in_order(frame[kind].astype(str).unique()):
         rows = frame[frame[kind] == name]
-        texts = {
-            str(column).removeprefix(f"{kind}."): rows[column].map(_text)
-            for column in rows.columns
-            if str(column).startswith(f"{kind}.")
-        }
-        varied = {argument: text for argument, text in texts.items() if text.nunique() > 1}
-        labels = rows["iteration"].map(lambda _: "")
-        for argument, text in varied.items():
-            labels = labels.where(labels == "", labels + ", ") + (argument + "=") + text
-        found += [(name, label, rows[labels == label]) for label in labels.drop_duplicates()]
+        arguments = rows[f"{kind}_arguments"]
+        found += [
+            (name, label, rows[arguments == label]) for label in arguments.cat.categories if label in set(arguments)
+        ]
     return found
-
-
-def _text(value: Any) -> str:
-    """Write an argument: 0.1, ei, [1, 2], or "default" where a run does not have it."""
-    return "default" if value is None or value != value else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _env_title(name: str) -> str:
@@ -199,18 +192,31 @@ def _label_left(panels: Sequence[tuple[Axes, Frame]], label: str) -> None:
         axes.set_ylabel(label)
 
 
-def _agent_curves(axes: Axes, frame: Frame, metric: str, smooth: int) -> None:
+def _labels(frame: Frame) -> list[str]:
+    """Return the labels of all lines in the legend's order."""
+    return [_variant_label(name, arguments) for name, arguments, _ in _parts(frame, "agent")]
+
+
+def _variant_label(name: str, arguments: str) -> str:
+    return f"{style_of(name).label}, {arguments}" if arguments else style_of(name).label
+
+
+def _metric_label(frame: Frame, metric: str) -> str:
+    """Return the vertical axis' label, with the number for K where all runs say the same one."""
+    label = METRICS.get(metric, metric.replace("_", " "))
+    values = frame["agent.k"].unique() if "agent.k" in frame.columns else []
+    return label.replace("$K$", argument_text(values[0])) if len(values) == 1 and values[0] == values[0] else label
+
+
+def _agent_curves(axes: Axes, frame: Frame, metric: str, smooth: int, dashes: Mapping[str, LineStyle]) -> None:
     """Draw each agent's mean and band over seeds, variants of one agent in its colour with their own dashes."""
-    variants: dict[str, int] = {}
     for place, (name, arguments, rows) in enumerate(_parts(frame, "agent")):
         if smooth > 1:
             rows = _smoothed(rows, metric, smooth)
         line = curve(rows, "iteration", metric, "seed")
         style = style_of(name)
         if arguments:
-            position = variants[name] = variants.get(name, -1) + 1
-            dashes = _VARIANT_DASHES[position % len(_VARIANT_DASHES)]
-            style = replace(style, label=f"{style.label}, {arguments}", linestyle=dashes)
+            style = replace(style, label=_variant_label(name, arguments), linestyle=dashes[arguments])
         draw_band(axes, line, style, place=place, marker_every=max(1, len(line.x) // 8))
     axes.margins(x=0.02)
 

@@ -28,6 +28,8 @@ LineStyle = str | tuple[int, tuple[int, ...]]
 BLUE, ORANGE, GREEN, RED, PURPLE = "#0173b2", "#de8f05", "#029e73", "#d55e00", "#cc78bc"
 BROWN, PINK, GREY, YELLOW, CYAN = "#ca9161", "#fbafe4", "#949494", "#ece133", "#56b4e9"
 PALETTE = (BLUE, ORANGE, GREEN, RED, PURPLE, BROWN, PINK, GREY, YELLOW, CYAN)
+OLIVE = "#8f7c00"
+"""The palette's yellow, darkened: that one can hardly be seen on white."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,9 @@ STYLES: dict[str, SeriesStyle] = {
     "passk_analytic_std": SeriesStyle("pass@k analytic, std", CYAN, "X", "--"),
     "all_subsets": SeriesStyle("all subsets", PINK, "p"),
     "all_subsets_centered": SeriesStyle("all subsets, centred", PINK, "h", "--"),
-    "bon_mean": SeriesStyle("BoN mean", YELLOW, "<"),
+    "bon_mean": SeriesStyle("BoN mean", OLIVE, "<"),
     "ei_mean_centered": SeriesStyle("EI, mean-centred", GREEN, ">", "--"),
-    "passk_top1": SeriesStyle("pass@k top-1", YELLOW, "P", "--"),
+    "passk_top1": SeriesStyle("pass@k top-1", OLIVE, "P", "--"),
     "ppo": SeriesStyle("PPO", BROWN, "X", ":"),
     "a2c": SeriesStyle("A2C", BROWN, "p", "-."),
 }
@@ -121,6 +123,7 @@ def figure_style() -> Iterator[None]:
         "ytick.labelsize": 7.0,
         "legend.fontsize": 7.0,
         "legend.frameon": False,
+        "legend.handlelength": 4.0,
         "lines.linewidth": 1.3,
         "lines.markersize": 3.5,
         "axes.linewidth": 0.7,
@@ -164,10 +167,15 @@ def new_figure(
     return figure, [list(row) for row in axes]
 
 
-def finish(figure: Figure, caption: str) -> Figure:
+def finish(figure: Figure, caption: str, order: Sequence[str] = ()) -> Figure:
     """Add one legend above the panels for all their labelled series, and the caption line below them.
 
     The figure grows by the height of both, so that the panels keep theirs.
+
+    Args:
+        figure: with all its panels.
+        caption: wrapped to the figure's width.
+        order: labels of one estimator's variants stand in this order; without it, in that of the panels.
     """
     handles: dict[str, Any] = {}
     for axes in figure.axes:
@@ -179,8 +187,9 @@ def finish(figure: Figure, caption: str) -> Figure:
     height += 0.1 * len(lines)
     if handles:
         known = [style.label for style in STYLES.values()]
-        labels = sorted(handles, key=lambda label: (label in GUIDES, _rank(label, known)))
-        columns = max(1, min(len(labels), int(width / (0.45 + 0.06 * max(map(len, labels))))))
+        place = {label: position for position, label in enumerate(order)}
+        labels = sorted(handles, key=lambda label: (label in GUIDES, _rank(label, known), place.get(label, 0)))
+        columns = max(1, min(len(labels), int(width / (0.64 + 0.06 * max(map(len, labels))))))
         ordered = [handles[label] for label in labels]
         figure.legend(ordered, labels, loc="outside upper center", ncols=columns, columnspacing=1.2, borderpad=0.2)
         height += 0.15 * -(-len(labels) // columns)

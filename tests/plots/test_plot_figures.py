@@ -244,7 +244,75 @@ def test_arguments_that_differ_get_lines_and_panels_of_their_own():
     first = [line_of(figure.axes[0], f"EI+L2O (MaxPO), learning_rate={rate}") for rate in (0.1, 0.3)]
     assert {to_hex(line.get_color()) for line in first} == {style_of("ei_l2o").color}
     assert len({line._unscaled_dash_pattern for line in first}) == 2
-    assert line_of(figure.axes[1], "EI+L2O (MaxPO)")
+    alone = line_of(figure.axes[1], "EI+L2O (MaxPO), learning_rate=0.3")
+    assert alone._unscaled_dash_pattern == first[1]._unscaled_dash_pattern
+
+
+def grid_frame():
+    """Two agents, in either order of their learning rates, on two instances, the greater values first."""
+    parts = []
+    for instance, (agents, rates) in itertools.product((10, 9), ((("grpo",), (0.1, 0.3)), (("ei_l2o",), (0.3, 0.1)))):
+        for rate in (*rates, 10.0):
+            columns = {"agent.learning_rate": rate, "env.instance": instance}
+            parts.append(curves_frame(agents=agents).assign(**columns))
+    return pd.concat(parts)
+
+
+@pytest.mark.parametrize("name", ["learning_curves", "p_action_1"])
+def test_variants_stand_in_the_order_of_their_values_and_look_alike_for_all_agents(name):
+    figure = plots.plot(name, grid_frame())
+    assert [axes.get_title() for axes in figure.axes] == ["Maze-v0\ninstance=9", "Maze-v0\ninstance=10"]
+    agents = [style_of(agent).label for agent in ("ei_l2o", "grpo")]
+    rates = ("0.1", "0.3", "10")
+    assert legend_labels(figure) == [f"{agent}, learning_rate={rate}" for agent in agents for rate in rates]
+    dashes = [
+        {
+            line_of(axes, f"{agent}, learning_rate={rate}")._unscaled_dash_pattern
+            for axes in figure.axes
+            for agent in agents
+        }
+        for rate in rates
+    ]
+    assert [len(each) for each in dashes] == [1, 1, 1]
+    assert len(set.union(*dashes)) == 3
+    assert dashes[0] == {(0, None)}
+
+
+def test_a_variant_without_values_leaves_the_other_variants_their_line_styles():
+    frame = grid_frame()
+    frame.loc[frame["agent.learning_rate"] == 0.1, "p_action_1"] = np.nan
+    label = "GRPO, learning_rate=0.3"
+    curves, action = (plots.plot(name, frame).axes[0] for name in ("learning_curves", "p_action_1"))
+    assert line_of(curves, label)._unscaled_dash_pattern == line_of(action, label)._unscaled_dash_pattern
+
+
+def test_legend_handles_show_two_periods_of_every_variants_dashes():
+    axes = plots.plot("learning_curves", grid_frame())
+    (legend,) = axes.legends
+    for handle in legend.get_lines():
+        _, dashes = handle._unscaled_dash_pattern
+        points = legend.handlelength * legend._fontsize
+        assert dashes is None or 2 * sum(dashes) * handle.get_linewidth() <= points
+
+
+def test_missing_arguments_come_first_and_texts_last():
+    values = ("auto", 2, None, 10)
+    frame = pd.concat([curves_frame(agents=("ei",)).assign(**{"agent.size": value}) for value in values])
+    labels = [f"EI (PKPO), size={value}" for value in ("default", "2", "10", "auto")]
+    assert legend_labels(plots.plot("learning_curves", frame)) == labels
+
+
+@pytest.mark.parametrize(("ks", "label"), [((4, 4), "max@4"), ((4, 8), "max@$K$"), ((4, None), "max@$K$")])
+def test_the_axis_says_which_k_where_all_runs_agree(ks, label):
+    frame = curves_frame()
+    frame["agent.k"] = np.where(frame["agent"] == "ei_l2o", *ks)
+    axes = plots.plot("learning_curves", frame, metric="exact_max_at_k").axes[0]
+    assert axes.get_ylabel() == f"Expected {label} return"
+
+
+def test_the_estimation_error_is_said_in_words():
+    label = plots.plot("bias_vs_batches", EXAMPLES["bias_vs_batches"]).axes[0].get_ylabel()
+    assert label.startswith("Estimation error $")
 
 
 def test_p_action_1_leaves_out_agents_without_it():

@@ -30,6 +30,11 @@ def test_every_registered_estimator_and_agent_has_a_style_of_its_own():
     assert len({each.label for each in style.STYLES.values()}) == len(style.STYLES)
 
 
+def test_no_series_is_as_light_as_the_palettes_yellow():
+    assert style.YELLOW not in {each.color for each in style.STYLES.values()}
+    assert style.style_of("passk_top1").color == style.OLIVE
+
+
 def test_aliases_look_like_what_they_stand_for():
     for alias, name in style.ALIASES.items():
         assert style.style_of(alias) is style.STYLES[name]
