@@ -28,6 +28,9 @@ CLASS_MEANINGS: dict[Class, str] = {
     "null": "The expectation is zero: nothing is learnt, nothing is ranked.",
 }
 KIND_SIGNS = {"exact": "✓", "proportional": "∝", "direction": "↗", "biased": "≠", "null": "∅"}
+NOISE_REASON = (
+    f"'{NONE}': not defined on all bandits of the suite (binary rewards only), or too noisy for the number of groups"
+)
 PASS_REASON = f"'{NONE}' until the language-model track has been run"
 
 
@@ -174,7 +177,7 @@ _FIRST = [
         "B95",
         "The headline: groups per step needed to keep 95% of the exact-gradient step, relative to ei_l2o (2 = twice as "
         "many), geometric mean over instances with a 95% bootstrap interval. Lower is better; infinite counts as "
-        f"{B95_CAP:.0f}.",
+        f"{B95_CAP:.0f}. {NOISE_REASON}.",
         lambda board, entry: interval_cell(entry.b95_ratio, format_ratio),
         0,
         "low",
@@ -191,7 +194,7 @@ _FIRST = [
     Column(
         "solved",
         "Solved",
-        "Share of instances where some number of groups is enough to keep 95% of the step.",
+        f"Share of instances where some number of groups is enough to keep 95% of the step. {NOISE_REASON}.",
         _plain("solved", format_percent),
         2,
         "high",
@@ -215,7 +218,8 @@ _FIRST = [
     Column(
         "variance",
         "Variance",
-        "Total variance relative to ei_l2o, after matching the scale. Lower is better only among the unbiased.",
+        "Total variance relative to ei_l2o, after matching the scale. Lower is better only among the unbiased. "
+        f"'{NONE}' where the estimator does not point along the gradient on some bandit.",
         lambda board, entry: interval_cell(entry.variance_ratio),
         9,
         "low",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from importlib.resources import files
 from pathlib import Path
 from string import Template
@@ -17,6 +18,8 @@ from maxpo_bench.leaderboard.render import render_json, render_markdown, shown
 from maxpo_bench.leaderboard.site_table import Scorers, escape, legend, reference_lines, section
 from maxpo_bench.leaderboard.suite import SUITES
 
+WIDE = 1.8
+"""A picture at least this many times as wide as high takes a row of the gallery for itself."""
 FIGURE_TYPES = (".png", ".svg", ".jpg", ".jpeg", ".webp")
 Figure = Path | tuple[Path, str]
 
@@ -50,7 +53,12 @@ def write_site(
     _copy_figures(list(captions), folder / "figures")
     page = folder / "index.html"
     texts = {
-        page: render_page(board, [(path.name, caption) for path, caption in captions.items()], title),
+        page: render_page(
+            board,
+            [(path.name, caption) for path, caption in captions.items()],
+            title,
+            wide={path.name for path in captions if _is_wide(path)},
+        ),
         folder / "leaderboard.md": render_markdown(board),
         folder / "leaderboard.json": render_json(board),
     }
@@ -59,8 +67,13 @@ def write_site(
     return page
 
 
-def render_page(board: Leaderboard, figures: Sequence[tuple[str, str]] = (), title: str = "") -> str:
-    """Return the page; ``figures`` are (file name in ``figures/``, caption)."""
+def render_page(
+    board: Leaderboard,
+    figures: Sequence[tuple[str, str]] = (),
+    title: str = "",
+    wide: Collection[str] = (),
+) -> str:
+    """Return the page; ``figures`` are (file name in ``figures/``, caption), those in ``wide`` take a row each."""
     scorers = Scorers(board)
     sections = shown(board)
     style, script = _page_file("style.css") + reference_lines(board), _page_file("page.js")
@@ -75,7 +88,7 @@ def render_page(board: Leaderboard, figures: Sequence[tuple[str, str]] = (), tit
         contents=_contents(counts, len(figures)),
         tables="\n".join(section(board, klass, entries, scorers) for klass, entries in sections),
         legend=legend(board),
-        figures=_gallery(figures),
+        figures=_gallery(figures, wide),
         scorers=scorers.to_html(),
     )
 
@@ -110,16 +123,28 @@ def _contents(counts: Sequence[tuple[str, str, int]], figures: int) -> str:
     return "\n".join(f"<span>{link}</span>" for link in links)
 
 
-def _gallery(figures: Sequence[tuple[str, str]]) -> str:
+def _gallery(figures: Sequence[tuple[str, str]], wide: Collection[str]) -> str:
     if not figures:
         return ""
     items = "\n".join(
-        f'<figure><a href="figures/{quote(name)}">'
+        f'<figure{" class=wide" if name in wide else ""}><a href="figures/{quote(name)}">'
         f'<img src="figures/{quote(name)}" alt="{escape(caption)}" loading="lazy"></a>'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
         for name, caption in figures
     )
     return f'<section id="figures">\n<h2>Figures</h2>\n<div class="gallery">\n{items}\n</div>\n</section>'
+
+
+def _is_wide(path: Path) -> bool:
+    """Tell whether a PNG or SVG is `WIDE` times as wide as high, from its head; other types pass for square."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith(b"\x89PNG") and len(head) >= 24:
+        width, height = (float(int.from_bytes(head[start : start + 4], "big")) for start in (16, 20))
+    else:
+        box = re.search(rb"""viewBox=["']\s*[-\d.e]+[\s,]+[-\d.e]+[\s,]+([\d.]+)[\s,]+([\d.]+)""", head)
+        width, height = (float(box[1]), float(box[2])) if box else (0.0, 0.0)
+    return height > 0 and width >= WIDE * height
 
 
 def _captions(figures: Sequence[Figure]) -> dict[Path, str]:

@@ -80,8 +80,8 @@ def section(board: Leaderboard, klass: Class, entries: Sequence[Entry], scorers:
     axis = LogAxis.over(entries)
     bodies = "\n".join(f"<tbody>{_rows(board, used, axis, scorers, entry)}" for entry in entries)
     table = (
-        f'<div class="scroll" role="region" tabindex="0" aria-labelledby="{klass}-title">\n<table>'
-        f"<thead><tr>{''.join(_head(column, axis) for column in used)}</thead>\n{bodies}\n</table></div>"
+        f'<div class="frame"><div class="scroll" role="region" tabindex="0" aria-labelledby="{klass}-title">\n<table>'
+        f"<thead><tr>{''.join(_head(column, axis) for column in used)}</thead>\n{bodies}\n</table></div></div>"
     )
     return (
         f'<section class="board" id="{klass}">\n<h2 id="{klass}-title">{CLASS_TITLES[klass]}</h2>\n'

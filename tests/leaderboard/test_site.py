@@ -195,6 +195,27 @@ def test_figures_take_captions_and_stay_where_they_are(tmp_path: Path) -> None:
         write_site(sample_board(), tmp_path, figures=[tmp_path / "a.pdf"])
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "is_wide"), [(1350, 500, True), (650, 540, False), (180, 100, True), (179, 100, False)]
+)
+def test_wide_figures_take_a_row_of_their_own(tmp_path: Path, width: int, height: int, is_wide: bool) -> None:
+    png, svg, other = (tmp_path / f"figure_{kind}.{kind}" for kind in ("png", "svg", "jpg"))
+    png.write_bytes(PNG[:16] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + PNG[24:])
+    svg.write_text(f'<?xml version="1.0"?>\n<svg width="1pt" viewBox="0 0 {width}.5 {height}">')
+    other.write_bytes(b"")
+    page = write_site(sample_board(), tmp_path / "site", figures=[png, svg, other]).read_text(encoding="utf-8")
+    for path in (png, svg, other):
+        expected = " class=wide" if is_wide and path is not other else ""
+        assert f'<figure{expected}><a href="figures/{path.name}">' in page
+
+
+def test_missing_scores_have_their_reasons_in_the_legend() -> None:
+    meanings = {column.key: column.meaning for column in columns(sample_board())}
+    assert "'–' where the estimator does not point along the gradient on some bandit" in meanings["variance"]
+    for key in ("b95", "solved"):
+        assert "binary rewards only), or too noisy for the number of groups" in meanings[key]
+
+
 def test_empty_board_makes_a_page() -> None:
     page = render_page(Leaderboard("full-1", [], {}))
     assert "No entries yet." in page
@@ -297,6 +318,22 @@ details.open = true;
 report.opened = height();
 report.style = getComputedStyle(document.body).backgroundColor !== "rgba(0, 0, 0, 0)";
 report.image = document.querySelector("figure img").naturalWidth;
+const frame = document.querySelector("#main .frame");
+const scroll = frame.querySelector(".scroll");
+const hint = frame.previousElementSibling;
+const settle = () => scroll.dispatchEvent(new Event("scroll"));
+const widths = [];
+for (const width of ["500px", "4000px"]) {
+  frame.style.maxWidth = width;
+  scroll.scrollLeft = 0;
+  settle();
+  widths.push([frame.offsetWidth === parseInt(width), frame.classList.contains("more"), hint.offsetHeight > 0]);
+}
+frame.style.maxWidth = "500px";
+scroll.scrollLeft = 100000;
+settle();
+report.widths = widths;
+report.end = [frame.classList.contains("more"), hint.offsetHeight > 0, hint.textContent];
 document.title = JSON.stringify(report);
 """
 
@@ -325,6 +362,8 @@ def test_a_browser_sorts_filters_and_unfolds(tmp_path: Path) -> None:
     assert report["opened"] > 40
     assert report["style"]
     assert report["image"] == 1
+    assert report["widths"] == [[True, True, True], [False, False, False]]
+    assert report["end"] == [False, True, "scroll for more columns →"]
 
 
 def drive(index: Path, tmp_path: Path) -> dict[str, list]:

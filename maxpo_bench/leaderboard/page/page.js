@@ -52,6 +52,23 @@ function makeSortable(table) {
   heads[0].setAttribute("aria-sort", "ascending");
 }
 
+/* Say so, and shade the edge, where a table has more columns to its right than the window shows. */
+function watchWidth(frame) {
+  const scroll = frame.querySelector(".scroll");
+  const hint = document.createElement("p");
+  hint.className = "hint";
+  hint.textContent = "scroll for more columns →";
+  frame.before(hint);
+  const update = () => {
+    const hidden = scroll.scrollWidth - scroll.clientWidth;
+    hint.hidden = hidden <= 1;
+    frame.classList.toggle("more", hidden - scroll.scrollLeft > 1);
+  };
+  scroll.addEventListener("scroll", update, { passive: true });
+  new ResizeObserver(update).observe(scroll);
+  update();
+}
+
 /* Show the entries that contain every word of the query, and hide tables without any. */
 function makeFilter(box) {
   const entries = Array.from(document.querySelectorAll("tbody"), (body) => ({
@@ -79,6 +96,7 @@ function makeFilter(box) {
 
 if (typeof document !== "undefined") {
   document.querySelectorAll("section.board table").forEach(makeSortable);
+  document.querySelectorAll(".frame").forEach(watchWidth);
   makeFilter(document.querySelector(".find"));
 }
 if (typeof module !== "undefined") module.exports = { sortKey, compareKeys };
