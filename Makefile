@@ -10,7 +10,7 @@ help:
 	@echo "make test      run the test suite"
 	@echo "make lint      ruff and pyright"
 	@echo "make coverage  the test suite with a coverage report"
-	@echo "make results   score the full suite again and rewrite results/ (some minutes)"
+	@echo "make results   score the full suite again and rewrite results/ (two minutes)"
 	@echo "make clean     remove .venv and what the other targets made"
 
 setup:

@@ -287,7 +287,7 @@ def demo(
     workers: Annotated[int | None, typer.Option("--workers", help="Processes; default: the number of cores.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train agents, score every built-in estimator, draw figures and write a leaderboard page: about two minutes."""
+    """Train agents, score every built-in estimator, draw figures and write a leaderboard page: about a minute."""
     from maxpo_bench.commands.demo import run_demo
 
     _finish(lambda: run_demo(out, workers=workers, quiet=quiet))

@@ -10,6 +10,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from maze_autograd import as_torch, step_log_likelihoods, train
 
 from maxpo_bench.agents.maze_episodes import (
     Episodes,
@@ -21,7 +22,6 @@ from maxpo_bench.agents.maze_episodes import (
     success_probabilities,
     total,
 )
-from maxpo_bench.agents.maze_population import train_population, variance_ratio
 from maxpo_bench.envs.maze import MazeLayout
 from maxpo_bench.estimators import get_estimator
 
@@ -38,24 +38,6 @@ def random_policy(seed, layout, rows=1):
     rng = np.random.default_rng(seed)
     noise = rng.normal(scale=0.5, size=(rows, layout.length))
     return noise + 1.2 * correct_signs(layout), rng.normal(scale=0.3, size=rows) + 0.2
-
-
-def step_log_likelihoods(layout, theta, bias, lengths):
-    """Psi_i's potential: sum_t log pi(a_t|s_t) of each episode, one step at a time, in torch."""
-    log_policy = torch.log_softmax(theta + bias, dim=-1)
-    result = []
-    for length in lengths:
-        steps = [log_policy[s, layout.correct_actions[s]] for s in range(length)]
-        if length < layout.length:
-            steps.append(log_policy[length, 1 - layout.correct_actions[length]])
-        result.append(torch.stack(steps).sum())
-    return torch.stack(result)
-
-
-def as_torch(x, bias):
-    theta = torch.tensor(np.stack([-x[0], x[0]], -1), requires_grad=True)
-    vector = torch.tensor([-bias[0], bias[0]], requires_grad=True)
-    return theta, vector
 
 
 @pytest.mark.parametrize("lengths", [[0, 0, 3, 7], [1, 5, LENGTH, LENGTH], [LENGTH - 1, 0, 12, LENGTH]])
@@ -159,11 +141,6 @@ def policy_of(layout, x, bias):
     gap[:LENGTH] = 2 * (x[0] + bias[0])
     p = 1 / (1 + np.exp(-gap))
     return np.stack([1 - p, p], axis=1)
-
-
-def train(layout, estimator="ei_l2o", **options):
-    defaults = dict(k=4, n=8, learning_rates=[0.3, 0.1, 0.3], seeds=[0, 1, 2], iterations=40, record_every=10)
-    return train_population(layout, estimator, **{**defaults, **options})
 
 
 @pytest.mark.parametrize(
@@ -327,76 +304,6 @@ def test_longer_dead_ends_are_refused_with_the_way_out(dead_end_length):
 def test_final_return_needs_whole_records(layout, iterations):
     with pytest.raises(ValueError, match="multiple of record_every=10"):
         train(layout).final_return(iterations)
-
-
-def measured_variance(layout, result, name, n, k, seed, groups):
-    """Total variance over all parameters from the covariance's diagonal, with gradients from autograd."""
-    signs = correct_signs(layout)
-    x, bias = result.theta[:1, : layout.length, 1], result.bias[:1, 1]
-    from maxpo_bench.seeding import derive_seed
-
-    uniforms = np.random.default_rng(derive_seed(seed, "maze_variance", n, k)).random((groups, n))
-    gradients = []
-    for row in uniforms:
-        lengths = sample(x, bias, signs, row[None]).lengths[0]
-        theta, vector = as_torch(x, bias)
-        advantages = get_estimator(name, k)(torch.tensor(lengths, dtype=torch.float64))
-        (step_log_likelihoods(layout, theta, vector, lengths) @ advantages / n).backward()
-        gradients.append(np.concatenate([theta.grad.numpy().ravel(), vector.grad.numpy()]))
-    return np.var(gradients, axis=0, ddof=1).sum()
-
-
-def test_variance_ratio_is_the_trace_of_the_sample_covariances(layout):
-    result = train(layout, iterations=20)
-    ratio = variance_ratio(layout, result.theta[0], result.bias[0], 6, 3, num_groups=40, seed=1)
-    ei, l2o = (measured_variance(layout, result, name, 6, 3, 1, 40) for name in ("ei", "ei_l2o"))
-    assert ratio.variance_ei == pytest.approx(ei, rel=1e-10)
-    assert ratio.variance_ei_l2o == pytest.approx(l2o, rel=1e-10)
-    assert ratio.ratio == pytest.approx(l2o / ei, rel=1e-10)
-    assert ratio.low < ratio.ratio < ratio.high
-    assert ratio.num_groups == 40
-
-
-def test_variance_ratio_jackknife_equals_leaving_groups_out(layout, monkeypatch):
-    from maxpo_bench.agents import maze_variance
-
-    monkeypatch.setattr(maze_variance, "CHUNK_CELLS", 100)
-    signs = correct_signs(layout)
-    lengths = np.random.default_rng(0).integers(0, LENGTH + 1, size=(12, 5))
-    success = np.full((1, LENGTH), 0.7)
-    estimator = get_estimator("ei", 3)
-    together = maze_variance._leave_one_out(lengths, success, signs, estimator)
-    for left_out in range(12):
-        alone = maze_variance._leave_one_out(np.delete(lengths, left_out, axis=0), success, signs, estimator)
-        assert together[1 + left_out] == pytest.approx(alone[0], rel=1e-10)
-
-
-def test_variance_ratio_interval_covers_a_long_run(layout):
-    result = train(layout, iterations=20)
-    policy = result.theta[0], result.bias[0]
-    long_run = variance_ratio(layout, *policy, 8, 4, num_groups=20_000, seed=100)
-    short = [variance_ratio(layout, *policy, 8, 4, num_groups=300, seed=seed) for seed in range(40)]
-    inside = sum(r.low <= long_run.ratio <= r.high for r in short)
-    assert inside >= 24  # 95 % intervals: binomial(40, .95) below 24 has probability 3e-11; (40, .9): 7e-8
-    assert long_run.high - long_run.low < 0.3 * (short[0].high - short[0].low)
-
-
-def test_variance_ratio_of_a_deterministic_policy_is_undefined(layout):
-    theta = np.zeros((layout.num_states, 2))
-    theta[np.arange(LENGTH), layout.correct_actions] = 400.0
-    ratio = variance_ratio(layout, theta, np.zeros(2), 4, 2, num_groups=10)
-    assert np.isnan([ratio.ratio, ratio.low, ratio.high]).all()
-    assert ratio.variance_ei == 0.0
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [({"num_groups": 2}, "at least 3"), ({"k": 4}, "at least 5"), ({"theta": np.zeros((3, 2))}, "theta must be")],
-)
-def test_variance_ratio_checks_its_arguments(layout, change, message):
-    options = dict(theta=np.zeros((layout.num_states, 2)), bias=np.zeros(2), n=4, k=2, num_groups=10)
-    with pytest.raises(ValueError, match=message):
-        variance_ratio(layout, **{**options, **change})
 
 
 def test_result_is_frozen(layout):
