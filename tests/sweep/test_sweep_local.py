@@ -134,7 +134,7 @@ def test_a_lost_fork_server_is_replaced(run_fake):
 
 def server_of_this_process():
     """Return the pid of the fork server: the child of this process that was started to be one."""
-    listing = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(["ps", "-eww", "-o", "pid,ppid,args"], capture_output=True, text=True, check=True).stdout
     rows = [line.split(None, 2) for line in listing.splitlines()[1:]]
     (pid,) = (int(pid) for pid, parent, text in rows if int(parent) == os.getpid() and "forkserver" in text)
     return pid
