@@ -1,7 +1,8 @@
 """Bias and variance of an estimator's policy gradient, exact or sampled, and the certificate.
 
 ``certify`` decides by exact expectations on hidden bandits whether an estimator is unbiased; ``enumerate_moments``
-gives the exact moments on a small bandit of your own, ``monte_carlo_moments`` sampled ones on a large one.
+gives the exact moments of any estimator on a small bandit of your own, ``exact_moments`` those of sums over reward gaps
+(EI and all that is linear in it) on bandits of any size, ``monte_carlo_moments`` sampled ones of any estimator.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from maxpo_bench.moments.enumeration import (
     enumerate_moments,
     is_permutation_equivariant,
 )
+from maxpo_bench.moments.exact import BanditMoments, exact_moments
+from maxpo_bench.moments.gap_table import GapTable, gap_table
 from maxpo_bench.moments.gradient import GradientMoments, b95, eta
 from maxpo_bench.moments.instances import BanditInstance
 from maxpo_bench.moments.judge import InstanceResult
@@ -28,10 +31,12 @@ from maxpo_bench.moments.monte_carlo import (
 
 __all__ = [
     "BanditInstance",
+    "BanditMoments",
     "BiasCurve",
     "Certificate",
     "CertificateError",
     "ExactMoments",
+    "GapTable",
     "GradientMoments",
     "InstanceResult",
     "MonteCarloMoments",
@@ -41,6 +46,8 @@ __all__ = [
     "enumerate_instances",
     "enumerate_moments",
     "eta",
+    "exact_moments",
+    "gap_table",
     "is_permutation_equivariant",
     "monte_carlo_moments",
     "paired_log_ratio",
