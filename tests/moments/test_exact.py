@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maxpo_bench.estimators import as_estimator, ei, get_estimator, list_estimators
-from maxpo_bench.moments import BanditMoments, enumerate_moments, exact_moments, gap_table, paired_moments
-from maxpo_bench.moments.count_chain import BLOCK
+from maxpo_bench.moments import BanditMoments, count_chain, enumerate_moments, exact_moments, gap_table, paired_moments
 from maxpo_bench.moments.exact import CHUNK
 from maxpo_bench.objectives import max_at_k_gradient
 from maxpo_bench.seeding import derive_seed
@@ -84,7 +83,7 @@ def test_mixed_estimators_come_back_in_order():
 
 def test_bandits_are_independent_of_the_batch():
     rng = np.random.default_rng(8)
-    rewards, logits = rng.standard_normal((2, CHUNK + 3, BLOCK + 1))
+    rewards, logits = rng.standard_normal((2, CHUNK + 3, count_chain.BLOCK + 1))
     estimators = [get_estimator(name, 2) for name in ("ei", "ei_l2o")]
     shares = []
     whole = exact_moments(estimators, rewards, logits, 6, progress=shares.append)
@@ -151,6 +150,16 @@ def test_an_almost_certain_arm_costs_relative_precision_only():
         (found,) = exact_moments([estimator], rewards, logits, 6)
         assert abs(found.total_variance[0] - expected.total_variance) < 1e-14
         np.testing.assert_allclose(found.mean[0], expected.mean, atol=1e-15)
+
+
+def test_cutting_improbable_counts_changes_nothing(monkeypatch):
+    rng = np.random.default_rng(11)
+    rewards, logits = rng.standard_normal((2, 5, 60))
+    estimators = [get_estimator(name, k) for name in ("ei", "ei_l2o") for k in (2, 20)]
+    cut = exact_moments(estimators, rewards, logits, 48)
+    monkeypatch.setattr(count_chain, "NEGLIGIBLE", 0.0)
+    for one, other in zip(cut, exact_moments(estimators, rewards, logits, 48), strict=True):
+        np.testing.assert_allclose(one.total_variance, other.total_variance, rtol=1e-13)
 
 
 def test_large_groups():
