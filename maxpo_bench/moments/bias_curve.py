@@ -39,6 +39,8 @@ def bias_curve(
     n: int,
     num_groups: Sequence[int],
     seed: int = 0,
+    *,
+    device: str | torch.device = "cpu",
 ) -> BiasCurve:
     """Sample one stream of groups and return bias and total variance after each number of them.
 
@@ -48,18 +50,19 @@ def bias_curve(
         logits: the policy's logits, [A].
         n: samples per group.
         num_groups: numbers of groups M, each >= 2 and different; the order does not matter.
-        seed: of the actions, which are those of ``paired_moments`` with the same seed.
+        seed: of the actions, which are those of ``paired_moments`` with the same seed and device.
+        device: as in ``paired_moments``.
 
     Raises:
         CertificateError: the estimator fails on some group (the message shows it).
-        ValueError: no or repeated numbers of groups, one below 2, or shapes that don't fit.
+        ValueError: no or repeated numbers of groups, one below 2, shapes that don't fit, or no such device.
     """
     counts = np.array(sorted(num_groups), dtype=np.int64)
     if counts.size == 0 or counts[0] < 2 or (np.diff(counts) == 0).any():
         raise ValueError(f"num_groups must be different numbers of at least 2, got {list(num_groups)}")
     instance = BanditInstance.of(arm_rewards, logits)
     sizes = np.diff(counts, prepend=0).tolist()
-    segments = sample_segments([estimator], instance, n, sizes, seed)[0]
+    segments = sample_segments([estimator], instance, n, sizes, seed, device=device)[0]
     truth = instance.gradient(estimator.k)
     prefixes = [
         MonteCarloMoments.from_segments(segments.select(slice(0, end + 1)), truth) for end in range(counts.size)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from maxpo_bench.estimators import Estimator
 from maxpo_bench.moments.gradient import FloatArray
@@ -30,12 +34,26 @@ def evaluate(estimator: Estimator, rewards: FloatArray) -> FloatArray:
     Raises:
         CertificateError: it raises, changes its input, or returns another shape, another dtype or non-finite values.
     """
+    advantages: FloatArray = evaluate_tensor(estimator, torch.from_numpy(rewards.copy())).numpy()
+    return advantages
+
+
+def evaluate_tensor(estimator: Estimator, rewards: Tensor) -> Tensor:
+    """Return the estimator's advantages for a batch of groups, checked and detached, on the device of the rewards.
+
+    Args:
+        estimator: called once with a copy of ``rewards``.
+        rewards: [rows, n], float64, on any device; left as they are.
+
+    Raises:
+        CertificateError: as in :func:`evaluate`.
+    """
     try:
         return _checked_call(estimator, rewards)
     except _ViolationError as violation:
         row = _smallest_failing_row(estimator, rewards)
-        where = f"rewards={_show(rewards[row])}" if row is not None else f"a batch of shape {list(rewards.shape)}"
-        reason = _reason(estimator, rewards[row : row + 1]) if row is not None else None
+        where = f"a batch of shape {list(rewards.shape)}" if row is None else f"rewards={_show(rewards[row].tolist())}"
+        reason = None if row is None else _reason(estimator, rewards[row : row + 1])
         raise CertificateError(f"{_name(estimator)} {reason or violation} for {where}") from violation.__cause__
 
 
@@ -68,13 +86,13 @@ class _ViolationError(Exception):
     """What is wrong with one call, as the end of a sentence."""
 
 
-def _checked_call(estimator: Estimator, rewards: FloatArray) -> FloatArray:
-    given = torch.from_numpy(rewards.copy())
+def _checked_call(estimator: Estimator, rewards: Tensor) -> Tensor:
+    given = rewards.clone()
     try:
         answer = estimator(given)
     except Exception as error:
         raise _ViolationError(f"raises {type(error).__name__}: {error}") from error
-    if not isinstance(answer, torch.Tensor):
+    if not isinstance(answer, Tensor):
         raise _ViolationError(f"returns a {type(answer).__name__} where a torch.Tensor is expected")
     if answer.shape != rewards.shape:
         raise _ViolationError(
@@ -82,15 +100,27 @@ def _checked_call(estimator: Estimator, rewards: FloatArray) -> FloatArray:
         )
     if answer.dtype != torch.float64:
         raise _ViolationError(f"returns {answer.dtype} for torch.float64 rewards: keep the dtype of the rewards")
-    if not np.array_equal(given.numpy(), rewards):
+    if not _are_equal(given, rewards):
         raise _ViolationError("changes its input: work on a copy")
-    advantages: FloatArray = answer.detach().cpu().numpy().copy()
-    if not np.isfinite(advantages).all():
+    advantages = answer.detach().to(rewards.device).clone(memory_format=torch.contiguous_format)
+    if not _all_finite(advantages):
         raise _ViolationError("returns values that are not finite")
     return advantages
 
 
-def _reason(estimator: Estimator, rewards: FloatArray) -> str | None:
+def _are_equal(first: Tensor, second: Tensor) -> bool:
+    """Like torch.equal, three times as fast on the CPU."""
+    if first.device.type == second.device.type == "cpu":
+        return np.array_equal(first.detach().numpy(), second.numpy())
+    return first.device == second.device and torch.equal(first, second)
+
+
+def _all_finite(values: Tensor) -> bool:
+    """Are all values finite? A finite sum has finite terms only; one that isn't may still be an overflow."""
+    return math.isfinite(values.sum().item()) or bool(values.isfinite().all())
+
+
+def _reason(estimator: Estimator, rewards: Tensor) -> str | None:
     try:
         _checked_call(estimator, rewards)
     except _ViolationError as violation:
@@ -98,11 +128,12 @@ def _reason(estimator: Estimator, rewards: FloatArray) -> str | None:
     return None
 
 
-def _smallest_failing_row(estimator: Estimator, rewards: FloatArray, tries: int = 200) -> int | None:
+def _smallest_failing_row(estimator: Estimator, batch: Tensor, tries: int = 200) -> int | None:
     """Return the simplest row (few distinct rewards, then small ones) that fails on its own, if one does."""
+    rewards: FloatArray = batch.cpu().numpy()
     simplest = sorted(range(len(rewards)), key=lambda row: (len(np.unique(rewards[row])), np.abs(rewards[row]).sum()))
     for row in _spread(simplest, tries):
-        if _reason(estimator, rewards[row : row + 1]) is not None:
+        if _reason(estimator, batch[row : row + 1]) is not None:
             return row
     return None
 
@@ -115,7 +146,7 @@ def _spread(rows: list[int], tries: int) -> list[int]:
     return head + tail[:: -(-len(tail) // (tries // 2))]
 
 
-def _show(values: FloatArray) -> str:
+def _show(values: Iterable[float]) -> str:
     return "[" + ", ".join(f"{value:.6g}" for value in values) + "]"
 
 

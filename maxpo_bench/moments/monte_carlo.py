@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 from maxpo_bench.estimators import Estimator
 from maxpo_bench.moments.gradient import FloatArray, GradientMoments, finite_or_none
 from maxpo_bench.moments.instances import BanditInstance
-from maxpo_bench.moments.sampling import Segments, sample_segments
+from maxpo_bench.moments.sampling import sample_segments
+from maxpo_bench.moments.sampling_sums import Segments
 
 MIN_GROUPS = 1000
 GROUPS_PER_NSR = 50
@@ -126,9 +127,12 @@ def monte_carlo_moments(
     seed: int = 0,
     *,
     max_groups: int = 1_000_000,
+    device: str | torch.device = "cpu",
 ) -> MonteCarloMoments:
     """Return sampled moments of one estimator; see :func:`paired_moments`."""
-    return paired_moments([estimator], arm_rewards, logits, n, num_groups, seed, max_groups=max_groups)[0]
+    return paired_moments([estimator], arm_rewards, logits, n, num_groups, seed, max_groups=max_groups, device=device)[
+        0
+    ]
 
 
 def paired_moments(
@@ -140,6 +144,7 @@ def paired_moments(
     seed: int = 0,
     *,
     max_groups: int = 1_000_000,
+    device: str | torch.device = "cpu",
 ) -> list[MonteCarloMoments]:
     """Return sampled moments of several estimators on the same groups.
 
@@ -149,19 +154,22 @@ def paired_moments(
         logits: the policy's logits, [A].
         n: samples per group.
         num_groups: M, at least 10; None takes more and more until M >= max(1000, 50 * NSR) for every estimator.
-        seed: of the actions; calls with the same seed, n and logits see the same actions.
+        seed: of the actions; calls with the same seed, n, logits and kind of device see the same actions.
         max_groups: most groups that ``num_groups=None`` takes; ``has_enough_groups`` tells whether they were enough.
+        device: "cpu" for the compiled path; "cuda" or another torch device draws, evaluates and adds up there, with
+            another stream of actions.
 
     Raises:
         CertificateError: an estimator fails on some group (the message shows it).
-        ValueError: too few groups, a group size that an estimator does not take, or shapes that don't fit.
+        ValueError: too few groups, a group size that an estimator does not take, shapes that don't fit, or a device
+            that is not there.
     """
     instance = BanditInstance.of(arm_rewards, logits)
     if num_groups is not None:
-        return _sampled(estimators, instance, n, num_groups, seed)
+        return _sampled(estimators, instance, n, num_groups, seed, device)
     groups = min(MIN_GROUPS, max_groups)
     while True:
-        moments = _sampled(estimators, instance, n, groups, seed)
+        moments = _sampled(estimators, instance, n, groups, seed, device)
         if groups >= max_groups or all(each.has_enough_groups for each in moments):
             return moments
         needed = max(required_groups(each.nsr) for each in moments)
@@ -198,15 +206,21 @@ def paired_log_ratio(first: MonteCarloMoments, second: MonteCarloMoments, metric
 
 
 def _sampled(
-    estimators: Sequence[Estimator], instance: BanditInstance, n: int, num_groups: int, seed: int
+    estimators: Sequence[Estimator],
+    instance: BanditInstance,
+    n: int,
+    num_groups: int,
+    seed: int,
+    device: str | torch.device,
 ) -> list[MonteCarloMoments]:
     if num_groups < FEWEST_GROUPS:
         raise ValueError(f"num_groups must be at least {FEWEST_GROUPS}, got {num_groups}: standard errors need several")
     parts = min(MAX_SEGMENTS, num_groups // 2)
     sizes = [len(part) for part in np.array_split(np.empty(num_groups, dtype=np.bool_), parts)]
-    sampled = sample_segments(estimators, instance, n, sizes, seed)
+    sampled = sample_segments(estimators, instance, n, sizes, seed, device=device)
+    truths = {k: instance.gradient(k) for k in {estimator.k for estimator in estimators}}
     return [
-        MonteCarloMoments.from_segments(segments, instance.gradient(estimator.k))
+        MonteCarloMoments.from_segments(segments, truths[estimator.k])
         for estimator, segments in zip(estimators, sampled, strict=True)
     ]
 
