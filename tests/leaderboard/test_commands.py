@@ -19,7 +19,7 @@ POOLED = "def advantages(rewards, k):\n    return rewards - rewards.sum() / max(
 @pytest.fixture(autouse=True)
 def small_suite(monkeypatch):
     full = SUITES.get("quick")
-    small = replace(full, num_groups=320, num_arms=10, maze=MazeTrack(15, 0.8, 8, 4, 20, 20, (0.3, 1.0), 2, 3))
+    small = replace(full, num_groups=1280, num_arms=10, maze=MazeTrack(15, 0.8, 8, 4, 20, 20, (0.3, 1.0), 2, 3))
     monkeypatch.setitem(suite.SUITES._entries, "quick-1", small)
     monkeypatch.setattr(api, "BUILT_IN", [ESTIMATORS.get(name) for name in NAMES])
 
