@@ -1,12 +1,13 @@
 """Bias and variance of an estimator's policy gradient, exact or sampled, and the certificate.
 
-``certify`` decides by exact expectations on hidden bandits whether an estimator is unbiased; ``enumerate_moments``
-gives the exact moments of any estimator on a small bandit of your own, ``exact_moments`` those of sums over reward gaps
-(EI and all that is linear in it) on bandits of any size, ``monte_carlo_moments`` sampled ones of any estimator.
+``certify`` decides by exact expectations on hidden bandits whether an estimator is unbiased. On a bandit of your own,
+``gradient_moments`` gives the moments of any estimator, exact ones where a group has few outcomes, else sampled ones;
+``exact_moments`` those of sums over reward gaps (EI and all that is linear in it) on bandits of any size.
 """
 
 from __future__ import annotations
 
+from maxpo_bench.moments.any_estimator import gradient_moments
 from maxpo_bench.moments.bias_curve import BiasCurve, bias_curve
 from maxpo_bench.moments.blackbox import CertificateError
 from maxpo_bench.moments.certificate import Certificate, certify
@@ -48,6 +49,7 @@ __all__ = [
     "eta",
     "exact_moments",
     "gap_table",
+    "gradient_moments",
     "is_permutation_equivariant",
     "monte_carlo_moments",
     "paired_log_ratio",

@@ -17,6 +17,10 @@ MAX_OUTCOMES = 300_000
 """Most outcomes of one group that are enumerated."""
 
 
+class TooManyOutcomesError(ValueError):
+    """A group has more outcomes than are enumerated."""
+
+
 def count_multisets(num_arms: int, n: int) -> int:
     """Return C(A + n - 1, n), the number of multisets of n actions out of A."""
     return math.comb(num_arms + n - 1, n)
@@ -31,11 +35,11 @@ def action_multisets(num_arms: int, n: int) -> tuple[IntArray, FloatArray]:
         orders: multinomial coefficients ``n! / prod_a c_a!``, [C(A+n-1, n)]; they add up to A^n; read-only.
 
     Raises:
-        ValueError: there are more than ``MAX_OUTCOMES`` of them.
+        TooManyOutcomesError: there are more than ``MAX_OUTCOMES`` of them.
     """
     count = count_multisets(num_arms, n)
     if count > MAX_OUTCOMES:
-        raise ValueError(
+        raise TooManyOutcomesError(
             f"{num_arms} arms and groups of {n} have {count} action multisets, more than {MAX_OUTCOMES}: "
             "use fewer arms or smaller groups, or monte_carlo_moments"
         )
@@ -53,10 +57,10 @@ def action_tuples(num_arms: int, n: int) -> tuple[IntArray, FloatArray]:
     """Return all ordered tuples of n actions, [A^n, n], and ones, [A^n]: each is one order of itself. Both read-only.
 
     Raises:
-        ValueError: there are more than ``MAX_OUTCOMES`` of them.
+        TooManyOutcomesError: there are more than ``MAX_OUTCOMES`` of them.
     """
     if num_arms**n > MAX_OUTCOMES:
-        raise ValueError(
+        raise TooManyOutcomesError(
             f"{num_arms} arms and groups of {n} have {num_arms}^{n} = {num_arms**n} ordered action tuples, more than "
             f"{MAX_OUTCOMES}: use fewer arms or smaller groups"
         )
