@@ -1,0 +1,184 @@
+"""What the measurements share: interleaved timing, bars, the machine's description, and the files they write."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+PACKAGES = ("maxpo-bench", "numba", "numpy", "scipy", "torch", "triton", "trl", "verl")
+FEWEST_CALLS = 3
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of each call of one contestant, in the order of the calls."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Median seconds of a call."""
+        return float(np.median(self.seconds))
+
+    def over(self, other: Timing) -> float:
+        """Ratio of the medians, this one's over the other's."""
+        return self.median / other.median
+
+    def to_dict(self) -> dict[str, float]:
+        """Median, quartiles and the number of calls as plain JSON values."""
+        low, high = np.percentile(self.seconds, (25, 75))
+        return {"calls": len(self.seconds), "median_s": self.median, "q25_s": float(low), "q75_s": float(high)}
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A figure that is to be reached.
+
+    Args:
+        what: what is measured, with its size.
+        limit: the bar.
+        found: the figure, or None where it could not be measured.
+        is_at_most: must the figure be at most the limit, or at least?
+        unit: of both.
+        note: why there is no figure, or what belongs to it.
+    """
+
+    what: str
+    limit: float
+    found: float | None
+    is_at_most: bool = True
+    unit: str = ""
+    note: str = ""
+
+    @property
+    def is_met(self) -> bool | None:
+        """Is the figure within the bar? None without a figure."""
+        if self.found is None:
+            return None
+        return self.found <= self.limit if self.is_at_most else self.found >= self.limit
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain JSON values."""
+        return {
+            "what": self.what,
+            "bar": f"{'<=' if self.is_at_most else '>='} {self.limit:g}{self.unit}",
+            "limit": self.limit,
+            "found": self.found,
+            "is_met": self.is_met,
+            "note": self.note,
+        }
+
+
+def interleaved(
+    calls: Mapping[str, Callable[[], object]], *, rounds: int, budget: float, fewest: int = FEWEST_CALLS
+) -> dict[str, Timing]:
+    """Time all calls in one run: each at most once in every round, with another one first in the next round.
+
+    Args:
+        calls: what is timed, by name. Each is called twice before: to load and compile, and to see how long it takes.
+        rounds: calls of whatever is fast enough.
+        budget: seconds for one name; what needs more is called in fewer rounds, spread evenly, ``fewest`` at least, or
+            once where a single call takes longer.
+        fewest: calls of what is slow.
+    """
+    planned = {name: _planned_calls(call, rounds, budget, fewest) for name, call in calls.items()}
+    names = list(calls)
+    seconds: dict[str, list[float]] = {name: [] for name in names}
+    was_collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        for step in range(rounds):
+            for name in names[step % len(names) :] + names[: step % len(names)]:
+                count = planned[name]
+                if step * count // rounds != (step + 1) * count // rounds:
+                    seconds[name].append(time_once(calls[name]))
+    finally:
+        if was_collecting:
+            gc.enable()
+    return {name: Timing(tuple(values)) for name, values in seconds.items()}
+
+
+def _planned_calls(call: Callable[[], object], rounds: int, budget: float, fewest: int) -> int:
+    """Load and compile with a first call, and choose the number of timed calls by a second one."""
+    first = time_once(call)
+    if first > budget:
+        return 1
+    return min(rounds, max(fewest, int(budget / max(time_once(call), 1e-9))))
+
+
+def time_once(call: Callable[[], object]) -> float:
+    """Seconds of one call."""
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def machine() -> dict[str, Any]:
+    """Describe what the figures were measured on: processor, threads, load, versions."""
+    import torch
+
+    return {
+        "cpu": cpu_model(),
+        "cores": os.cpu_count(),
+        "load_average_at_start": [round(value, 2) for value in os.getloadavg()],
+        "python": platform.python_version(),
+        "threads": torch.get_num_threads(),
+        "versions": {name: version_of(name) for name in PACKAGES},
+    }
+
+
+def cpu_model() -> str:
+    """Name of the processor, as the system gives it."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def version_of(package: str) -> str:
+    """Version of an installed package, or "not installed"."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def write_json(path: Path, report: Mapping[str, Any]) -> None:
+    """Write a report with sorted keys; the folder is made if it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(report, indent=1, sort_keys=True, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def show_bars(bars: Sequence[Bar], console: Console) -> None:
+    """Print every bar with its figure."""
+    table = Table(title="Bars", box=box.SIMPLE_HEAD, title_justify="left")
+    for column in ("what", "bar", "found", ""):
+        table.add_column(column, justify="right" if column in ("bar", "found") else "left")
+    for bar in bars:
+        found = bar.note or "not measured" if bar.found is None else f"{bar.found:.3g}{bar.unit}"
+        table.add_row(bar.what, bar.to_dict()["bar"], found, verdict(bar))
+    console.print(table)
+    met = sum(bar.is_met is True for bar in bars)
+    missed = sum(bar.is_met is False for bar in bars)
+    console.print(f"{met} bars met, {missed} missed, {len(bars) - met - missed} not measured")
+
+
+def verdict(bar: Bar) -> str:
+    """Say in a word whether a bar is met."""
+    return {True: "met", False: "MISSED", None: "-"}[bar.is_met]
