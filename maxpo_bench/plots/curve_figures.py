@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maxpo_bench.plots.bandit_figures import draw_band
+from maxpo_bench.plots.bandit_panels import draw_band
 from maxpo_bench.plots.frames import Frame, as_frame, count_text, curve
 from maxpo_bench.plots.style import (
     DOUBLE_COLUMN,

@@ -1,7 +1,8 @@
 """The data of the paper's figures, computed at a chosen size for any estimators.
 
 `compute(name, plan)` returns the long frame that `maxpo_bench.plots.plot(name, ...)` draws. Every number is a function
-of the plan alone: instances and random streams are derived from its seed, and the estimators see the same actions.
+of the plan alone: instances and random streams are derived from its seed. Moments are exact for every estimator that is
+a sum over reward gaps; the others are sampled, all on the same actions. The column kind says which.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from maxpo_bench.plots.bandit_moments import Bandits, Kind, kind_of, sampled_errors, spreads
 from maxpo_bench.plots.frames import Frame
 from maxpo_bench.registry import Registry
 from maxpo_bench.seeding import derive_seed
@@ -33,7 +35,7 @@ class Plan:
         instances: number of bandits that are averaged over.
         batches: numbers M of groups whose mean is compared with the exact gradient.
         arms: numbers of arms.
-        num_groups: groups that each variance is measured on.
+        num_groups: groups that a variance is measured on where it has to be sampled, and that of the maze's policies.
         objectives: values of K of the variance ratio on the maze.
         seeds: training runs on the maze, each in a maze of its own.
         iterations: of a training run.
@@ -145,12 +147,8 @@ def _plain(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def _bandit(plan: Plan, instance: int, num_arms: int) -> tuple[Any, Any]:
-    """Rewards and logits `[A]` of one bandit (Eq 109)."""
-    from maxpo_bench.envs import BanditInstance
-
-    bandit = BanditInstance.generate(num_arms, derive_seed(plan.seed, "figure", "bandit", instance))
-    return bandit.arm_rewards, bandit.initial_logits
+def _bandits(plan: Plan, num_arms: int) -> Bandits:
+    return Bandits.generate(plan.seed, range(plan.instances), num_arms)
 
 
 def _check_estimators(figure: str, names: Sequence[str]) -> None:
@@ -181,61 +179,69 @@ def _usable(names: Sequence[str], k: int, n: int) -> list[Estimator]:
 
 
 def _bias_vs_batches(plan: Plan) -> tuple[int, Rows]:
-    """Estimation error of the mean of the first M gradient estimates (Eq 110)."""
-    from maxpo_bench.moments import bias_curve
+    """Estimation error of the mean of the first M gradient estimates (Eq 110), exact: its root mean square."""
 
     def parts() -> Rows:
+        bandits = _bandits(plan, plan.num_arms)
         for n in plan.group_sizes:
-            for instance in range(plan.instances):
-                rewards, logits = _bandit(plan, instance, plan.num_arms)
-                rows: list[dict[str, Any]] = []
-                for estimator in _usable(plan.estimators, plan.k, n):
-                    curve = bias_curve(estimator, rewards, logits, n, plan.batches, _stream(plan, instance))
-                    rows += [
-                        _row(estimator.name, n, instance, bias, num_arms=plan.num_arms, k=plan.k, num_groups=int(count))
-                        for count, bias in zip(curve.num_groups, curve.bias, strict=True)
-                    ]
-                yield rows
+            rows: list[dict[str, Any]] = []
+            for estimator in _usable(plan.estimators, plan.k, n):
+                kind = kind_of(estimator, n)
+                if kind == "exact":
+                    (spread,) = spreads([estimator], bandits, n, num_groups=plan.num_groups)
+                    errors = spread.error_after(plan.batches)
+                else:
+                    errors = sampled_errors(estimator, bandits, n, plan.batches)
+                rows += [
+                    _row(estimator.name, kind, n, each, error, num_arms=plan.num_arms, k=plan.k, num_groups=count)
+                    for count, line in zip(sorted(plan.batches), errors, strict=True)
+                    for each, error in zip(bandits.instances, line, strict=True)
+                ]
+            yield rows
 
-    return len(plan.group_sizes) * plan.instances, parts()
+    return len(plan.group_sizes), parts()
 
 
 def _variance_vs_arms(plan: Plan) -> tuple[int, Rows]:
     """Total variance against the number of arms (Eq 111, 112)."""
 
     def parts() -> Rows:
-        for n in plan.group_sizes:
-            for num_arms in plan.arms:
-                for instance in range(plan.instances):
-                    yield _variances(plan, n, plan.k, num_arms, instance)
+        for num_arms in plan.arms:
+            bandits = _bandits(plan, num_arms)
+            for n in plan.group_sizes:
+                yield _variances(plan, n, plan.k, bandits, with_score_square=True)
 
-    return len(plan.group_sizes) * len(plan.arms) * plan.instances, parts()
+    return len(plan.group_sizes) * len(plan.arms), parts()
 
 
 def _variance_vs_k(plan: Plan) -> tuple[int, Rows]:
     """Total variance against K = 1 .. n - 1 (Eq 111, 112)."""
 
     def parts() -> Rows:
+        bandits = _bandits(plan, plan.num_arms)
         for n in plan.group_sizes:
             for k in range(1, n):
-                for instance in range(plan.instances):
-                    yield _variances(plan, n, k, plan.num_arms, instance)
+                yield _variances(plan, n, k, bandits)
 
-    return sum(n - 1 for n in plan.group_sizes) * plan.instances, parts()
+    return sum(n - 1 for n in plan.group_sizes), parts()
 
 
-def _variances(plan: Plan, n: int, k: int, num_arms: int, instance: int) -> list[dict[str, Any]]:
-    """Rows of all estimators at one setting, measured on the same groups."""
-    from maxpo_bench.moments import paired_moments
-
+def _variances(
+    plan: Plan, n: int, k: int, bandits: Bandits, *, with_score_square: bool = False
+) -> list[dict[str, Any]]:
+    """Rows of all estimators at one setting in all instances; sampled ones are measured on the same groups."""
     estimators = _usable(plan.estimators, k, n)
     if not estimators:
         return []
-    rewards, logits = _bandit(plan, instance, num_arms)
-    moments = paired_moments(estimators, rewards, logits, n, plan.num_groups, _stream(plan, instance))
+    num_arms = bandits.logits.shape[1]
+    extra = {"score_square": bandits.score_square()} if with_score_square else {}
     return [
-        _row(estimator.name, n, instance, each.total_variance, num_arms=num_arms, k=k)
-        for estimator, each in zip(estimators, moments, strict=True)
+        _row(estimator.name, spread.kind, n, instance, spread.total_variance[place], num_arms=num_arms, k=k)
+        | {name: float(values[place]) for name, values in extra.items()}
+        for estimator, spread in zip(
+            estimators, spreads(estimators, bandits, n, num_groups=plan.num_groups), strict=True
+        )
+        for place, instance in enumerate(bandits.instances)
     ]
 
 
@@ -282,13 +288,9 @@ def _variance_ratio(plan: Plan) -> tuple[int, Rows]:
     return len(plan.group_sizes) * len(plan.objectives), parts()
 
 
-def _row(estimator: str, n: int, instance: int, value: float, **coordinates: int) -> dict[str, Any]:
-    return {"estimator": estimator, "group_size": n, "instance": instance, **coordinates, "value": float(value)}
-
-
-def _stream(plan: Plan, instance: int) -> int:
-    """Seed of the actions in one instance, the same for all estimators."""
-    return derive_seed(plan.seed, "figure", "actions", instance)
+def _row(estimator: str, kind: Kind, n: int, instance: int, value: float, **coordinates: int) -> dict[str, Any]:
+    cell: dict[str, Any] = {"estimator": estimator, "kind": kind, "group_size": n, "instance": instance}
+    return cell | coordinates | {"value": float(value)}
 
 
 _SOURCES.register("bias_vs_batches", _bias_vs_batches)

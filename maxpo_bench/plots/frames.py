@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Band = Literal["interval", "error"]
+"""What a band shows: Student's 95 % interval of the mean, or one standard error on either side."""
 Frame = Any
 """A pandas DataFrame. Its published types make every indexing a union of a dozen types, so it goes unchecked."""
 
@@ -21,7 +23,7 @@ class Curve:
     Attributes:
         x: `[X]` ascending.
         mean: `[X]` mean over units (instances or seeds).
-        low: `[X]` lower end of the 95 % interval of the mean; the mean itself where there is one unit only.
+        low: `[X]` lower end of the band; the mean itself where there is one unit only.
         high: `[X]` upper end.
         units: the most units at any x.
     """
@@ -58,24 +60,25 @@ def as_frame(data: Any, figure: str, columns: Sequence[str]) -> Frame:
     return frame
 
 
-def curve(frame: Frame, x: str, value: str, unit: str) -> Curve:
-    """Return the mean over units with a 95 % interval at each x; missing and infinite values are left out.
+def curve(frame: Frame, x: str, value: str, unit: str, *, band: Band = "interval") -> Curve:
+    """Return the mean over units with its band at each x; missing and infinite values are left out.
 
     Args:
         frame: one series' rows.
         x: column of the horizontal axis.
         value: column of the vertical axis.
         unit: column that tells the independent repetitions apart (instance or seed).
+        band: "interval" for a 95 % interval of the mean, "error" for one standard error on either side.
     """
     finite = frame[np.isfinite(frame[value].to_numpy(dtype=np.float64))]
     table = finite.pivot_table(index=x, columns=unit, values=value, aggfunc="mean").sort_index()
     values = table.to_numpy(dtype=np.float64)
-    low, mean, high = mean_interval(values)
+    low, mean, high = mean_interval(values, band)
     return Curve(table.index.to_numpy(dtype=np.float64), mean, low, high, int(np.isfinite(values).sum(axis=1).max()))
 
 
-def mean_interval(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return (low, mean, high) of Student's 95 % interval of the mean over the last axis, NaN left out.
+def mean_interval(values: Floats, band: Band = "interval") -> tuple[Floats, Floats, Floats]:
+    """Return (low, mean, high) of the mean over the last axis and its band, NaN left out.
 
     Of positive values a lower end that would not be positive is the smallest of them, so that it can be drawn on a
     logarithmic axis.
@@ -85,7 +88,8 @@ def mean_interval(values: Floats) -> tuple[Floats, Floats, Floats]:
     count = np.isfinite(values).sum(axis=-1)
     mean = np.nanmean(values, axis=-1)
     deviation = np.sqrt(np.nansum((values - mean[..., None]) ** 2, axis=-1) / np.maximum(count - 1, 1))
-    half = np.where(count > 1, t.ppf(0.975, np.maximum(count - 1, 1)) * deviation / np.sqrt(count), 0.0)
+    width = t.ppf(0.975, np.maximum(count - 1, 1)) if band == "interval" else 1.0
+    half = np.where(count > 1, width * deviation / np.sqrt(count), 0.0)
     low = mean - half
     smallest = np.nanmin(values, axis=-1)
     return np.where((low <= 0) & (smallest > 0), smallest, low), mean, mean + half

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 SINGLE_COLUMN = 3.25
 DOUBLE_COLUMN = 6.75
 FORMATS = ("png", "svg", "pdf")
-OPTIMUM, SQRT_GUIDE = "exact optimum", "slope $-1/2$"
-GUIDES = (OPTIMUM, SQRT_GUIDE)
+OPTIMUM, SQRT_GUIDE, SCORE_SQUARE = "exact optimum", "slope $-1/2$", r"$\propto 1 - \|\pi\|^2$ (Eq 120)"
+GUIDES = (OPTIMUM, SQRT_GUIDE, SCORE_SQUARE)
 
 LineStyle = str | tuple[int, tuple[int, ...]]
 
@@ -177,10 +177,7 @@ def finish(figure: Figure, caption: str, order: Sequence[str] = ()) -> Figure:
         caption: wrapped to the figure's width.
         order: labels of one estimator's variants stand in this order; without it, in that of the panels.
     """
-    handles: dict[str, Any] = {}
-    for axes in figure.axes:
-        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
+    handles = _handles(figure)
     width, height = (float(side) for side in figure.get_size_inches())
     lines = textwrap.wrap(caption, int(width * 20))
     figure.supxlabel("\n".join(lines), fontsize=6.0, color="0.35")
@@ -195,6 +192,18 @@ def finish(figure: Figure, caption: str, order: Sequence[str] = ()) -> Figure:
         height += 0.15 * -(-len(labels) // columns)
     figure.set_size_inches(width, height)
     return figure
+
+
+def _handles(figure: Figure) -> dict[str, Any]:
+    """Legend handles of all panels by label: a line where a series has one in any panel, else points."""
+    from matplotlib.container import ErrorbarContainer
+
+    handles: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            if label not in handles or isinstance(handles[label], ErrorbarContainer):
+                handles[label] = handle
+    return handles
 
 
 def _rank(label: str, known: Sequence[str]) -> int:
