@@ -207,7 +207,7 @@ def leaderboard(
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write the page into this folder.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Fail unless results/README.md is what the stored scores give.")
+        bool, typer.Option("--check", help="Fail unless results/leaderboard.md and README.md are what is stored.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -268,17 +268,48 @@ def plot(
 
 @app.command()
 def reproduce(
-    what: Annotated[str, typer.Argument(help="What to reproduce: table1.")],
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Also write it into this folder as Markdown and JSON.")
+    what: Annotated[list[str], typer.Argument(help="Any of table1, fig1, fig4, fig5.")],
+    estimator: Annotated[
+        list[str] | None,
+        typer.Option("--estimator", help="Another estimator in the figures: a name, or a file as for `submit`."),
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the random groups.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Folder of what is written; default: figures, and table1 is only printed."),
+    ] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    instances: Annotated[
+        int | None, typer.Option("--instances", help="Bandits per point; default: 100, or 20 where the size is quick.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of all bandits, actions and random groups.")] = 0,
+    size: Annotated[str, typer.Option("--size", help="paper, or quick: fewer arms, n and bandits.")] = "paper",
     as_json: JsonFlag = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Measure what the paper states and print both side by side."""
+    """Measure what the paper states and print both side by side.
+
+    Figures 1, 4 and 5 take about a minute together and share what they have in common. Interrupt at will: finished
+    cells are kept in OUT/cells, and the same command goes on. Each figure is written as PNG, SVG and PDF with its data
+    (CSV), and its findings as Markdown and JSON: statements of the paper, what was measured, and whether they hold.
+
+    An added estimator is exact where its advantages are sums over reward gaps, else sampled and drawn as points. A
+    file's code is run with your rights.
+    """
     from maxpo_bench.commands.reproduce import run_reproduce
 
-    raise typer.Exit(run_reproduce(what, out, seed=seed, as_json=as_json))
+    _finish(
+        lambda: run_reproduce(
+            what,
+            out,
+            estimators=estimator or [],
+            device=device,
+            instances=instances,
+            seed=seed,
+            size=size,
+            quiet=quiet,
+            as_json=as_json,
+        )
+    )
 
 
 @app.command()

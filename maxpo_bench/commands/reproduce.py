@@ -3,39 +3,167 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from maxpo_bench.commands.progress import counting
 from maxpo_bench.registry import UnknownNameError, suggest
 
 if TYPE_CHECKING:
+    from maxpo_bench.reproduce.measure import Measured
+    from maxpo_bench.reproduce.report import Report
     from maxpo_bench.reproduce.table1 import MeasuredRow
 
-KNOWN = ("table1",)
+KNOWN = ("table1", "fig1", "fig4", "fig5")
+DEFAULT_OUT = Path("figures")
+DEVICES = ("cpu", "cuda")
 
 
-def run_reproduce(what: str, out: Path | None, *, seed: int, as_json: bool) -> int:
-    """Measure, print, and write into ``out`` if given; return the exit code."""
-    if what not in KNOWN:
-        raise UnknownNameError(f"cannot reproduce {what!r}.{suggest(what, KNOWN)}")
+def run_reproduce(
+    what: Sequence[str],
+    out: Path | None,
+    *,
+    estimators: Sequence[str],
+    device: str,
+    instances: int | None,
+    seed: int,
+    size: str,
+    quiet: bool,
+    as_json: bool,
+) -> int:
+    """Measure, print, and write into ``out``; return the exit code.
+
+    Figures are written into "figures" where no folder is given, the table is then printed only.
+    """
+    wanted = list(dict.fromkeys(what))
+    for name in wanted:
+        if name not in KNOWN:
+            raise UnknownNameError(f"cannot reproduce {name!r}.{suggest(name, KNOWN)}")
+    figures = [name for name in wanted if name != "table1"]
+    if not figures and (estimators or instances is not None):
+        raise ValueError("--estimator and --instances go with fig1, fig4 and fig5: table1 has rows of its own")
+    _check_device(device)
+    found: dict[str, Any] = {}
+    if "table1" in wanted:
+        found["table1"] = _table1(out, seed=seed, as_json=as_json)
+    if figures:
+        folder = out or DEFAULT_OUT
+        measured = _measure(
+            figures, folder, estimators, device=device, instances=instances, seed=seed, size=size, quiet=quiet
+        )
+        found |= _draw(figures, folder, measured, as_json=as_json)
+    if as_json:
+        from maxpo_bench.cli import print_json
+
+        print_json(found if len(wanted) > 1 else found[wanted[0]])
+    return 0
+
+
+def _check_device(device: str) -> None:
+    if device not in DEVICES:
+        raise UnknownNameError(f"unknown device {device!r}.{suggest(device, DEVICES)}")
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise ValueError("torch sees no CUDA device here: leave --device out, or see `maxpo-bench doctor`")
+
+
+def _measure(
+    figures: Sequence[str],
+    folder: Path,
+    estimators: Sequence[str],
+    *,
+    device: str,
+    instances: int | None,
+    seed: int,
+    size: str,
+    quiet: bool,
+) -> Measured:
+    """Compute the cells that are not stored yet, with a bar on a terminal."""
+    from maxpo_bench.reproduce.measure import measure
+    from maxpo_bench.reproduce.sizes import size_of
+    from maxpo_bench.reproduce.subjects import load_subjects
+
+    chosen = size_of(size, instances=instances, seed=seed)
+    if not quiet and any(target.endswith(".py") or Path(target).is_dir() for target in estimators):
+        print("note: this runs the file's code with your rights, without a sandbox", file=sys.stderr)
+    subjects = load_subjects(estimators)
+    started = time.monotonic()
+    with counting("cells", quiet=quiet) as progress:
+        measured = measure(figures, chosen, subjects, folder / "cells", device=device, progress=progress)
+    if not quiet:
+        stored = len(measured.values) - measured.computed
+        seconds = time.monotonic() - started
+        print(f"{measured.computed} cells computed in {seconds:.0f} s, {stored} were stored already", file=sys.stderr)
+    return measured
+
+
+def _draw(figures: Sequence[str], folder: Path, measured: Measured, *, as_json: bool) -> dict[str, Any]:
+    """Draw, write and print every figure, then the page of the folder."""
+    from maxpo_bench.reproduce.page import write_page
+    from maxpo_bench.reproduce.report import draw, write
+
+    found: dict[str, Any] = {}
+    for figure in figures:
+        drawn = draw(figure, measured)
+        paths = write(drawn, folder)
+        found[figure] = drawn.report.to_dict()
+        if not as_json:
+            _print_report(drawn.report, paths)
+    page = write_page(folder)
+    if page is None:
+        print(f"{folder / 'README.md'} is not one of ours: left as it is", file=sys.stderr)
+    elif not as_json:
+        print(f"Page: {page}")
+    return found
+
+
+def _print_report(report: Report, paths: Sequence[Path]) -> None:
+    """Title, caption, and each finding with its verdict."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    console.print(Text(report.title, style="bold"))
+    console.print(Text(report.caption, style="dim"))
+    for finding in report.findings:
+        verdict = Text(f"{finding.verdict or 'measured'}: ", style=_COLOURS[finding.verdict])
+        console.print(Text("\n").append(verdict).append(f"{finding.statement} ({finding.source})"))
+        head, *rest = finding.measured
+        console.print(Padding(Text(head), (0, 0, 0, 2)))
+        for line in rest:
+            console.print(Padding(Text(line), (0, 0, 0, 4)))
+        if finding.rule:
+            console.print(Padding(Text(finding.rule, style="dim"), (0, 0, 0, 2)))
+    console.print(Text(f"\nWritten: {', '.join(map(str, paths))}\n"), soft_wrap=True)
+
+
+_COLOURS = {"holds": "bold green", "holds in part": "bold yellow", "does not hold": "bold red", "": "bold"}
+
+
+def _table1(out: Path | None, *, seed: int, as_json: bool) -> dict[str, Any]:
     from maxpo_bench.reproduce.table1 import measure_table1, to_dict, to_markdown
 
     setting = {"n": 8, "k": 3, "groups": 200, "seed": seed}
     rows = measure_table1(**setting)
-    as_text = json.dumps(to_dict(rows, **setting), indent=2, sort_keys=True, allow_nan=False) + "\n"
+    found = to_dict(rows, **setting)
     as_markdown = to_markdown(rows, **setting)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
+        as_text = json.dumps(found, indent=2, sort_keys=True, allow_nan=False) + "\n"
         (out / "table1.json").write_text(as_text, encoding="utf-8")
         (out / "table1.md").write_text(as_markdown, encoding="utf-8")
-    if as_json:
-        print(as_text, end="")
-    else:
+    if not as_json:
         _print_table(rows)
         print(as_markdown.strip().splitlines()[-1])
         if out is not None:
             print(f"\nWritten: {out / 'table1.md'}, {out / 'table1.json'}")
-    return 0
+    return found
 
 
 def _print_table(rows: list[MeasuredRow]) -> None:

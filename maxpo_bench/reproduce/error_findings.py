@@ -1,0 +1,126 @@
+"""What Section 5.1 says of the estimation error (Figure 1, left), held against the measured errors."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from maxpo_bench.plots.frames import Frame
+from maxpo_bench.plots.style import style_of
+from maxpo_bench.reproduce.finding import (
+    FAILS,
+    HOLDS,
+    IN_PART,
+    Finding,
+    Floats,
+    Table,
+    Verdict,
+    listed,
+    mean_of,
+    number,
+    table,
+    with_interval,
+)
+from maxpo_bench.stats import Interval
+
+UNBIASED = ("ei", "ei_l2o")
+BIASED = "ei_l1o"
+SLOPE_TOLERANCE = 0.05
+LEVEL_SLOPE = -0.05
+CONSTANT_FACTOR = 1.5
+AGREEMENT = 4.5
+"""Standard errors by which a mean of sampled squares may differ from its exact value: 7e-6 of false alarms for each."""
+
+
+def error_findings(errors: Frame) -> list[Finding]:
+    """Return the findings on errors against the number M of batches.
+
+    Args:
+        errors: columns estimator, kind ("exact" or "sampled"), num_groups, instance, value.
+    """
+    return [_falls(errors), _levels_off(errors), _agreement(errors)]
+
+
+def _falls(errors: Frame) -> Finding:
+    """Both unbiased estimators fall as M^(-1/2)."""
+    slopes = {
+        (name, kind): slope_of(found)
+        for name in UNBIASED
+        for kind in ("exact", "sampled")
+        if (found := table(errors, name, "num_groups", kind=kind)) is not None
+    }
+    right = {name: all(_is_half(slope) for (key, _), slope in slopes.items() if key == name) for name in UNBIASED}
+    parts = [f"{style_of(name).label}, {kind}: {with_interval(slope)}" for (name, kind), slope in slopes.items()]
+    return Finding(
+        "Sec 5.1, Fig 1 left",
+        "The estimation errors of EI and EI+L2O fall as M^(-1/2): both are unbiased.",
+        ("Slope of log error against log M (95 % interval):", *parts),
+        f"holds if every mean slope is within {SLOPE_TOLERANCE} of -1/2; in part if one estimator's are",
+        HOLDS if all(right.values()) else IN_PART if any(right.values()) else FAILS,
+        {f"slope_{name}_{kind}": listed(slope) for (name, kind), slope in slopes.items()},
+    )
+
+
+def slope_of(errors: Table) -> Interval:
+    """Return the mean over bandits of the least-squares slope of log error against log M."""
+    x = np.log(errors.x.astype(np.float64))
+    centred = x - x.mean()
+    return mean_of(np.log(errors.values) @ centred / (centred @ centred))
+
+
+def _is_half(slope: Interval) -> bool:
+    return abs(slope.estimate + 0.5) <= SLOPE_TOLERANCE
+
+
+def _levels_off(errors: Frame) -> Finding:
+    """EI+L1O's error is approximately constant."""
+    found = table(errors, BIASED, "num_groups", kind="exact") or table(errors, BIASED, "num_groups")
+    if found is None:
+        raise ValueError(f"no errors of {BIASED}: they are part of Figure 1")
+    mean = found.mean
+    factor = float(mean.max() / mean.min())
+    tail = slope_of(_last_decade(found))
+    verdict: Verdict = HOLDS if factor <= CONSTANT_FACTOR else IN_PART if tail.estimate >= LEVEL_SLOPE else FAILS
+    first, last = int(found.x[0]), int(found.x[-1])
+    near = int(found.x[np.flatnonzero(mean <= 1.1 * mean[-1])[0]])
+    return Finding(
+        "Sec 5.1, Fig 1 left",
+        "The estimation error of EI+L1O is approximately constant: it is biased.",
+        (
+            f"Mean error {number(mean[0])} at M = {first} and {number(mean[-1])} at M = {last:,}: a factor of "
+            f"{number(factor)} between the largest and the smallest",
+            f"within 10 % of the last one from M = {near:,} on; slope over the last decade {with_interval(tail)}",
+        ),
+        f"holds if the mean error varies by a factor of at most {CONSTANT_FACTOR} over all M; in part if it only "
+        f"levels off, with a slope of at least {LEVEL_SLOPE} over the last decade",
+        verdict,
+        {"factor": factor, "last_decade_slope": listed(tail), "level_from": near, "last_error": float(mean[-1])},
+    )
+
+
+def _last_decade(errors: Table) -> Table:
+    kept = errors.x * 10 >= errors.x[-1]
+    return Table(errors.x[kept], errors.values[:, kept])
+
+
+def _agreement(errors: Frame) -> Finding:
+    """The sampled errors lie on the exact curve."""
+    quotients: dict[str, Floats] = {}
+    for name in errors["estimator"].unique():
+        exact, sampled = (table(errors, name, "num_groups", kind=kind) for kind in ("exact", "sampled"))
+        if exact is not None and sampled is not None:
+            at = np.isin(exact.x, sampled.x)
+            quotients[name] = (sampled.values**2 / exact.values[:, at] ** 2).mean(axis=1)
+    means = {name: mean_of(values) for name, values in quotients.items()}
+    deviations = {
+        name: abs(values.mean() - 1) / (values.std(ddof=1) / np.sqrt(values.size)) for name, values in quotients.items()
+    }
+    right = [deviation <= AGREEMENT for deviation in deviations.values()]
+    parts = [f"{style_of(name).label}: {with_interval(mean)}" for name, mean in means.items()]
+    return Finding(
+        "check",
+        "The sampled errors lie on the exact curves.",
+        ("Mean over bandits and M of (sampled error)^2 over bias^2 + variance / M (95 % interval):", *parts),
+        f"holds if every mean is within {AGREEMENT} standard errors of 1; in part if some are",
+        HOLDS if all(right) else IN_PART if any(right) else FAILS,
+        {f"square_ratio_{name}": listed(mean) for name, mean in means.items()},
+    )
