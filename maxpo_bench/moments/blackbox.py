@@ -34,12 +34,14 @@ def evaluate(estimator: Estimator, rewards: FloatArray) -> FloatArray:
     Raises:
         CertificateError: it raises, changes its input, or returns another shape, another dtype or non-finite values.
     """
-    advantages: FloatArray = evaluate_tensor(estimator, torch.from_numpy(rewards.copy())).numpy()
+    advantages: FloatArray = evaluate_tensor(estimator, torch.from_numpy(rewards.copy())).numpy().copy()
     return advantages
 
 
 def evaluate_tensor(estimator: Estimator, rewards: Tensor) -> Tensor:
     """Return the estimator's advantages for a batch of groups, checked and detached, on the device of the rewards.
+
+    They are the estimator's own tensor: use them before it is called again, and don't change them.
 
     Args:
         estimator: called once with a copy of ``rewards``.
@@ -102,7 +104,7 @@ def _checked_call(estimator: Estimator, rewards: Tensor) -> Tensor:
         raise _ViolationError(f"returns {answer.dtype} for torch.float64 rewards: keep the dtype of the rewards")
     if not _are_equal(given, rewards):
         raise _ViolationError("changes its input: work on a copy")
-    advantages = answer.detach().to(rewards.device).clone(memory_format=torch.contiguous_format)
+    advantages = answer.detach().to(rewards.device).contiguous()
     if not _all_finite(advantages):
         raise _ViolationError("returns values that are not finite")
     return advantages

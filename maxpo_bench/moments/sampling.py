@@ -25,7 +25,7 @@ from maxpo_bench.moments.sampling_sums import (
 )
 from maxpo_bench.seeding import derive_seed
 
-CHUNK_SAMPLES = 2**14
+CHUNK_SAMPLES = 2**15
 """Samples (groups x n) that are evaluated in one call of the estimator: their arrays stay in the second-level cache."""
 
 
@@ -64,7 +64,7 @@ def sample_segments(
         else:
             sums = sum_question_on_device(estimators, rewards, policy, n, sizes, stream, found)
         factors = [estimator.scale_factor(n) for estimator in estimators]
-        averages = [each.average(sizes, policy, n, factor) for each, factor in zip(sums, factors, strict=True)]
+        averages = [each.into_averages(sizes, policy, n, factor) for each, factor in zip(sums, factors, strict=True)]
         per_question.append(averages)
     return [average_questions(parts) for parts in zip(*per_question, strict=True)]
 
@@ -87,7 +87,7 @@ def sum_question(
     border, arms = kernel.alias_table(policy)
     chunk = max(1, CHUNK_SAMPLES // n)
     values, actions = np.empty((chunk, n)), np.empty((chunk, n), dtype=np.uint32)
-    scratch = np.zeros(policy.size)
+    scratch, policy_square = np.zeros(policy.size), float(policy @ policy)
     sums = [GroupSums(np.zeros((len(sizes), policy.size)), np.zeros((len(sizes), 4))) for _ in estimators]
     for parts in cut_stream(sizes, chunk):
         stop = parts[-1][1].stop
@@ -97,7 +97,6 @@ def sum_question(
         for estimator, each in zip(estimators, sums, strict=True):
             advantages = evaluate_tensor(estimator, torch.from_numpy(rewards)).numpy()
             for segment, rows in parts:
-                kernel.add_groups(
-                    drawn[rows], advantages[rows], policy, scratch, each.by_arm[segment], each.sums[segment]
-                )
+                target = each.by_arm[segment], each.sums[segment]
+                kernel.add_groups(drawn[rows], advantages[rows], policy, policy_square, scratch, *target)
     return sums

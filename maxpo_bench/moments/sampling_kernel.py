@@ -6,7 +6,7 @@ Numba is imported with this module, so import it lazily.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
@@ -19,7 +19,15 @@ ActionArray = NDArray[np.uint32]
 
 TWO = np.uint64(2)
 
-_compiled = cast(Callable[[Callable[..., Any]], Callable[..., Any]], numba.njit(nogil=True, cache=True))
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def _compiled(function: Function) -> Function:
+    """Compile at the first call; keep the result beside this file or in the user's cache, if either is writable."""
+    try:
+        return cast(Function, numba.njit(nogil=True, cache=True)(function))
+    except RuntimeError:  # no place for a cache
+        return cast(Function, numba.njit(nogil=True)(function))
 
 
 @_compiled
@@ -88,11 +96,12 @@ def add_groups(
     actions: ActionArray,
     advantages: FloatArray,
     policy: FloatArray,
+    policy_square: float,
     scratch: FloatArray,
     by_arm: FloatArray,
     sums: FloatArray,
 ) -> None:
-    """Add a batch of groups to the sums of one segment; see ``sampling.GroupSums`` for their meaning.
+    """Add a batch of groups to the sums of one segment; see ``sampling_sums.GroupSums`` for their meaning.
 
     With S_a the group's sum of advantages of arm a and T that of all its samples, ``g = S - T pi`` has
     ``||g||^2 = sum_a S_a^2 - 2 T sum_i A_i pi_{a_i} + T^2 ||pi||^2``: no loop over the arms.
@@ -101,14 +110,12 @@ def add_groups(
         actions: [m, n].
         advantages: [m, n].
         policy: [A].
+        policy_square: ``||pi||^2``.
         scratch: zeros, [A]; zeros again afterwards.
         by_arm: added to, [A].
         sums: added to, [4].
     """
     num_groups, n = actions.shape
-    policy_square = 0.0
-    for arm in range(policy.size):
-        policy_square += policy[arm] * policy[arm]
     square, advantage_square, total_square, grand_total = 0.0, 0.0, 0.0, 0.0
     for group in range(num_groups):
         total, overlap = 0.0, 0.0

@@ -53,12 +53,17 @@ class GroupSums:
     by_arm: FloatArray
     sums: FloatArray
 
-    def average(self, sizes: Sequence[int], policy: FloatArray, n: int, factor: float) -> Segments:
-        """Return the averages over each segment of ``sizes`` groups, with g_hat = factor * g."""
+    def into_averages(self, sizes: Sequence[int], policy: FloatArray, n: int, factor: float) -> Segments:
+        """Return the averages over each segment of ``sizes`` groups, with g_hat = factor * g.
+
+        ``by_arm`` is turned into the mean in its place, so this can be done once: new memory would take longer.
+        """
         counts = np.array(sizes, dtype=np.int64)
         square, advantage_square, total_square, total = (self.sums / counts[:, None]).T
-        mean = self.by_arm * (factor / counts[:, None])
-        mean -= np.multiply.outer(factor * total, policy)
+        mean = self.by_arm
+        mean *= factor / counts[:, None]
+        for row, share in zip(mean, factor * total, strict=True):
+            row -= share * policy
         return Segments(
             sizes=counts,
             mean=mean,

@@ -48,7 +48,7 @@ def moments_by(
     found = sums_by(path, estimators, rewards, logits, n, sizes, seed)
     return [
         MonteCarloMoments.from_segments(
-            sums.average(sizes, instance.policy, n, estimator.scale_factor(n)), instance.gradient(estimator.k)
+            sums.into_averages(sizes, instance.policy, n, estimator.scale_factor(n)), instance.gradient(estimator.k)
         )
         for estimator, sums in zip(estimators, found, strict=True)
     ]

@@ -16,7 +16,15 @@ from sampling_paths import PATHS, draw_by, moments_by, spy, sums_by
 from scipy import stats
 
 from maxpo_bench.estimators import Estimator, as_estimator, get_estimator
-from maxpo_bench.moments import CertificateError, enumerate_moments, paired_moments, sampling, sampling_device
+from maxpo_bench.moments import (
+    CertificateError,
+    bias_curve,
+    enumerate_moments,
+    monte_carlo_moments,
+    paired_moments,
+    sampling,
+    sampling_device,
+)
 from maxpo_bench.moments.blackbox import evaluate
 from maxpo_bench.seeding import derive_seed
 
@@ -261,6 +269,30 @@ def test_cuda_is_asked_for_and_missing():
     rewards, logits = bandit(5, "device")
     with pytest.raises(ValueError, match="torch sees no CUDA device"):
         paired_moments([ESTIMATORS["ei"]], rewards, logits, 4, 100, device="cuda")
+
+
+def test_another_device_draws_evaluates_and_adds_up_by_itself(monkeypatch: pytest.MonkeyPatch):
+    """Torch's CPU in the place of a GPU: every entry point hands the device on, and estimates share their groups."""
+    used: list[torch.device] = []
+
+    def on_the_cpu(*arguments):
+        used.append(arguments[-1])
+        return sampling_device.sum_question(*arguments[:-1], torch.device("cpu"))
+
+    monkeypatch.setattr(sampling, "find_device", torch.device)
+    monkeypatch.setattr(sampling, "sum_question_on_device", on_the_cpu)
+    rewards, logits = bandit(20, "device")
+    estimators = [ESTIMATORS["ei"], ESTIMATORS["ei_l2o"]]
+    pair = paired_moments(estimators, rewards, logits, 6, 3000, seed=2, device="cuda:1")
+    alone = monte_carlo_moments(estimators[1], rewards, logits, 6, 3000, seed=2, device="cuda:1")
+    curve = bias_curve(estimators[1], rewards, logits, 6, [40, 3000], seed=2, device="cuda:1")
+    assert used == [torch.device("cuda:1")] * 3
+    np.testing.assert_array_equal(pair[1].mean, alone.mean)
+    assert curve.bias[1] == pytest.approx(alone.bias, rel=1e-10)
+    compiled = monte_carlo_moments(estimators[1], rewards, logits, 6, 3000, seed=2)
+    assert not np.array_equal(compiled.mean, alone.mean)
+    by_stream = moments_by("torch", estimators, rewards, logits, 6, [3000], seed=derive_seed(2, "groups", 0))
+    np.testing.assert_allclose(by_stream[0].mean, pair[0].mean, rtol=0, atol=1e-12)
 
 
 def test_the_cpu_is_a_device_too():
