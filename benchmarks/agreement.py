@@ -10,6 +10,7 @@ from scipy import stats
 
 from maxpo_bench.estimators import get_estimator
 from maxpo_bench.moments import MonteCarloMoments, enumerate_moments, exact_moments, paired_moments
+from maxpo_bench.reproduce.sizes import Size
 from maxpo_bench.seeding import derive_seed
 
 FloatArray = NDArray[np.float64]
@@ -51,6 +52,13 @@ def relative(found: FloatArray, truth: FloatArray) -> float:
     return float(np.abs(found - truth).max() / np.abs(truth).max())
 
 
+def grid(size: Size) -> list[tuple[int, int, int]]:
+    """Arms, n and K of every cell of the figures: arms at one K, and K at one number of arms."""
+    cells = [(arms, n, size.k) for n in size.group_sizes for arms in size.arms]
+    cells += [(size.many_arms, n, k) for n in size.group_sizes for k in size.objectives_of(n)]
+    return sorted(set(cells))
+
+
 def sampling_scores(
     arms: int, n: int, k: int, num_groups: int, arm_rewards: FloatArray, logits: FloatArray, seed: int
 ) -> Row:
@@ -72,7 +80,7 @@ def sampling_scores(
     estimators = [get_estimator(name, k) for name in NAMES]
     exact = exact_moments(estimators, arm_rewards, logits, n)
     sampled = paired_moments(
-        estimators, arm_rewards[0], logits[0], n, num_groups, derive_seed(seed, "agreement", arms, n)
+        estimators, arm_rewards[0], logits[0], n, num_groups, derive_seed(seed, "agreement", arms, n, k)
     )
     likely = np.argsort(logits[0])[::-1][:ARMS_COMPARED]
     rows = {}

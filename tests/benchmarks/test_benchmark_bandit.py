@@ -8,7 +8,7 @@ from pathlib import Path
 import bandit
 import numpy as np
 import pytest
-from agreement import enumeration_differences, normal_score, relative
+from agreement import enumeration_differences, grid, normal_score, relative
 from bandit import draw_instances
 from measuring import Bar
 from numpy_loop import loop_moments
@@ -16,6 +16,7 @@ from scipy import stats
 
 from maxpo_bench.estimators import get_estimator
 from maxpo_bench.moments import exact_moments, paired_moments
+from maxpo_bench.reproduce.sizes import SIZES
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,10 @@ def test_defaults_hold_the_cells_of_the_bars() -> None:
 
 def test_bandit_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bandit, "SAMPLED", ((12, 6), (1000, 16)))
+    monkeypatch.setattr(bandit, "grid", lambda size: [(12, 6, 4), (4, 6, 2)])
     small = ["--arms", "4", "12", "--group-sizes", "6", "--instances", "3", "--rounds", "2", "--budget", "0.05"]
-    bandit.main([*small, "--groups", "2000", "--loop-groups", "20", "--out", str(tmp_path)])
+    groups = ["--groups", "2000", "--agreement-groups", "2000", "--loop-groups", "20"]
+    bandit.main([*small, *groups, "--out", str(tmp_path)])
     report = json.loads((tmp_path / "bandit.json").read_text())
     assert [(row["arms"], row["n"]) for row in report["exact"]] == [(4, 6), (12, 6)]
     row = report["sampling"][0]
@@ -51,7 +54,8 @@ def test_bandit_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert row["loop_over_sampled"] == pytest.approx(scaled / row["sampled"]["median_s"])
     bars = {bar["what"]: bar for bar in report["bars"]}
     assert bars["largest relative difference from enumeration"]["is_met"] is True
-    assert bars["largest z-score against sampling, 12 arms, n=6"]["is_met"] is True
+    assert bars["largest z-score of the mean against sampling, 2 cells"]["is_met"] is True
+    assert [(cell["arms"], cell["k"]) for cell in report["agreement"]] == [(12, 4), (4, 2)]
     assert bars["reproduce fig1 fig4 fig5"]["is_met"] is None
     assert bars["NumPy loop over sampling, 1000 arms, n=16"]["limit"] == 150.0
     assert (tmp_path / "bandit.png").stat().st_size > 10_000
@@ -59,16 +63,22 @@ def test_bandit_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_bars_of_exact_moments_are_at_their_cells() -> None:
     exact = [{"arms": arms, "n": n, "median_ms_per_instance": 50.0} for arms, n in ((1000, 16), (10000, 64), (10, 8))]
-    report = {
-        "exact": exact,
-        "enumeration": [{"difference": 1e-15}],
-        "agreement": [],
-        "sampling": [],
-        "figures_s": 95.0,
-    }
-    found = {bar.what: bar for bar in bandit.all_bars(report)}
-    assert [bar.is_met for bar in found.values()] == [False, True, True, False]
+    near = {"arms": 5, "n": 8, "k": 2, "largest_z_of_mean": 1.0, "largest_z_of_variance": 7.0}
+    far = {"arms": 2, "n": 8, "k": 3, "largest_z_of_mean": 2.0, "largest_z_of_variance": 1.0}
+    agreement = {"agreement": [near, far], "enumeration": [{"difference": 1e-15}]}
+    found = {bar.what: bar for bar in bandit.all_bars({"exact": exact, **agreement, "sampling": [], "figures_s": 95.0})}
+    assert [bar.is_met for bar in found.values()] == [False, True, True, True, False, False]
+    assert found["largest z-score of the mean against sampling, 2 cells"].note == "2 arms, n=8, K=3"
     assert found["reproduce fig1 fig4 fig5"] == Bar("reproduce fig1 fig4 fig5", 90.0, 95.0, unit=" s")
+
+
+def test_grid_has_every_cell_of_the_figures() -> None:
+    """36 cells of arms at K = 4 and at least 40 of K, some of them the same."""
+    cells = grid(SIZES.get("paper"))
+    assert len([cell for cell in cells if cell[2] == 4]) == 36
+    assert {k for arms, n, k in cells if (arms, n) == (1000, 8)} == {1, 2, 3, 4, 6, 7}
+    assert len([cell for cell in cells if cell[0] == 1000]) >= 40
+    assert len(set(cells)) == len(cells)
 
 
 def test_enumeration_covers_every_k_and_ties() -> None:
