@@ -2,9 +2,10 @@
 
 Two programs share the work: `triton_narrow` (n <= 32, a group per thread) and `triton_wide` (a group per warp or a few
 of them). Both load each reward once and store each result once, keep sums in float64, give tied rewards (-0.0 and 0.0
-among them) bitwise equal results, allocate nothing but the output and never wait for the device, so that a call can be
-captured in a CUDA graph. Under `torch.compile` the launch is traced like any Triton kernel that a user writes. One
-binary is built for each n, dtype, ``centred`` and alignment; the number of groups is an ordinary argument.
+among them) bitwise equal results, allocate nothing but the output and never wait for the device: once a first call has
+built the binary, a call can be captured in a CUDA graph. Under `torch.compile` the launch is traced like any Triton
+kernel that a user writes, without a graph break. One binary is built for each n, dtype, ``centred`` and alignment; the
+number of groups is an ordinary argument.
 
 Triton is imported by the first call; importing this module needs torch only.
 """
