@@ -16,6 +16,7 @@ from maxpo_bench.estimators.construction import leave_two_out
 from maxpo_bench.estimators.counting import pass_at_k
 from maxpo_bench.estimators.entropy import entropy_adv, entropy_shaped
 from maxpo_bench.estimators.expected_improvement import ei, ei_l1o, ei_l2o, ei_mean_centered
+from maxpo_bench.estimators.gap_form import set_path, use_path
 from maxpo_bench.estimators.lookup import as_estimator, get_estimator, list_estimators
 from maxpo_bench.estimators.mean_reward import dr_grpo, grpo, reinforce_l1o
 from maxpo_bench.estimators.passk import passk_analytic, passk_analytic_std, passk_top1
@@ -67,4 +68,6 @@ __all__ = [
     "reference",
     "register_estimator",
     "reinforce_l1o",
+    "set_path",
+    "use_path",
 ]

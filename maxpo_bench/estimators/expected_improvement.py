@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from maxpo_bench.estimators.checks import k_samples, k_samples_and_another, k_samples_at_least_two
-from maxpo_bench.estimators.gaps import SortedGroups, canonical_weights, centre, improvement_weights, sort_groups
+from maxpo_bench.estimators.gap_form import EI, EI_L1O, EI_L2O, EI_MEAN_CENTERED
+from maxpo_bench.estimators.gaps import SortedGroups, canonical_weights, centre, improvement_weights
 
 
 def ei(rewards: Tensor, k: int) -> Tensor:
@@ -24,8 +24,7 @@ def ei(rewards: Tensor, k: int) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
     """
-    groups, k = sort_groups(rewards, k, "ei", k_samples)
-    return groups.restore(expected_improvement_by_rank(groups, k))
+    return EI(rewards, k)
 
 
 def ei_l1o(rewards: Tensor, k: int) -> Tensor:
@@ -45,8 +44,7 @@ def ei_l1o(rewards: Tensor, k: int) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < max(k, 2)``, or rewards that are NaN or infinite.
     """
-    groups, k = sort_groups(rewards, k, "ei_l1o", k_samples_at_least_two)
-    return groups.restore(centre(improvement_prefix(groups, k)) * (groups.n / (groups.n - 1)))
+    return EI_L1O(rewards, k)
 
 
 def ei_l2o(rewards: Tensor, k: int) -> Tensor:
@@ -67,8 +65,7 @@ def ei_l2o(rewards: Tensor, k: int) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < k + 1`` (the baseline leaves out two), or rewards that are NaN or infinite.
     """
-    groups, k = sort_groups(rewards, k, "ei_l2o", k_samples_and_another)
-    return groups.restore(canonical_by_rank(groups, k))
+    return EI_L2O(rewards, k)
 
 
 def ei_mean_centered(rewards: Tensor, k: int) -> Tensor:
@@ -88,18 +85,12 @@ def ei_mean_centered(rewards: Tensor, k: int) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
     """
-    groups, k = sort_groups(rewards, k, "ei_mean_centered", k_samples)
-    return groups.restore(centre(improvement_prefix(groups, k)))
+    return EI_MEAN_CENTERED(rewards, k)
 
 
 def improvement_prefix(groups: SortedGroups, k: int) -> Tensor:
     """Return EI by rank; at K = 1 less the lowest reward, which centring cancels."""
     return groups.prefix(improvement_weights(groups.n, k, groups.values.device))
-
-
-def expected_improvement_by_rank(groups: SortedGroups, k: int) -> Tensor:
-    """Return EI by rank, with EI_i = r_i at K = 1."""
-    return groups.values if k == 1 else improvement_prefix(groups, k)
 
 
 def canonical_by_rank(groups: SortedGroups, k: int) -> Tensor:

@@ -2,19 +2,27 @@
 
 With the rewards of a group sorted ascending and d_m = r_(m) - r_(m-1), each statistic is a sum of d_m times a weight
 that depends on (m, n, K) only. All terms are >= 0, tied rewards have d = 0, and an offset of the rewards never enters.
-Weights are running products in float64 (no binomials, no log-gamma); sums are accumulated in float64.
+Weights are ratios of binomials, correctly rounded (`binomials`); sums are accumulated in float64.
+
+This file has the sorted groups and the weights. Estimators that are one such sum are described in `gap_form`; those
+that are put together from several work on `SortedGroups`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from maxpo_bench.estimators.binomials import complements, ratios
 from maxpo_bench.estimators.checks import check_group_size, check_k, check_rewards, check_spread
+
+KEYS_FROM = 16
+"""Group size from which floats are sorted as integers on the CPU: comparing them needs no test for NaN."""
+INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +57,43 @@ class SortedGroups:
         """Return sum_{m <= i} d_m w_m for each rank i, `[..., n]`; ``weights`` are those of m = 2..n."""
         sums = torch.zeros_like(self.values)
         torch.cumsum(self.gaps().mul_(weights), -1, out=sums[..., 1:])
-        return sums if sums.device.type == "cpu" else self.equal_on_ties(sums)
+        return sums if sums.device.type == "cpu" else equal_on_ties(self.values, sums)
 
     def restore(self, by_rank: Tensor) -> Tensor:
         """Put values given by rank back to the samples' places, in the dtype of the results."""
         return torch.empty_like(by_rank).scatter_(-1, self.order, by_rank).to(self.dtype)
 
-    def equal_on_ties(self, sums: Tensor) -> Tensor:
-        """Copy the first value of each run of ties over the run: parallel scans round each element on its own."""
-        rank = torch.arange(self.n, device=sums.device).expand(sums.shape)
-        starts = torch.where(self.values[..., 1:] > self.values[..., :-1], rank[..., 1:], 0)
-        first = torch.cat((rank[..., :1], starts), -1).cummax(-1).values
-        return sums.gather(-1, first)
+
+def equal_on_ties(values: Tensor, sums: Tensor) -> Tensor:
+    """Copy the first of each run of ties in ``values`` over the run: parallel scans round each element on its own.
+
+    Args:
+        values: `[..., n]`, ascending.
+        sums: `[..., n]`, in the same order.
+    """
+    rank = torch.arange(values.shape[-1], device=sums.device).expand(sums.shape)
+    starts = torch.where(values[..., 1:] > values[..., :-1], rank[..., 1:], 0)
+    first = torch.cat((rank[..., :1], starts), -1).cummax(-1).values
+    return sums.gather(-1, first)
+
+
+def sort_values(rewards: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sorted rewards, `[..., n]`, and the positions that they come from; NaN sorts to an end.
+
+    On the CPU groups of `KEYS_FROM` samples or more are sorted as the integers that order as the floats do.
+    """
+    integer = INTEGERS.get(rewards.dtype)
+    if integer is None or rewards.shape[-1] < KEYS_FROM or rewards.device.type != "cpu":
+        values, order = torch.sort(rewards, dim=-1)
+        return values, order
+    keys, order = torch.sort(flip_negative(rewards.view(integer)), dim=-1)
+    return flip_negative(keys).view(rewards.dtype), order
+
+
+def flip_negative(bits: Tensor) -> Tensor:
+    """Flip all bits but the sign of negative integers: what turns a float's bits into its rank, and back."""
+    rest = torch.iinfo(bits.dtype).max
+    return (bits >> (8 * bits.element_size() - 1)).bitwise_and_(rest).bitwise_xor_(bits)
 
 
 def sort_groups(rewards: Tensor, k: int, name: str, smallest: Callable[[int], int]) -> tuple[SortedGroups, int]:
@@ -74,7 +107,7 @@ def sort_groups(rewards: Tensor, k: int, name: str, smallest: Callable[[int], in
     dtype = check_rewards(rewards)
     check_group_size(name, rewards.shape[-1], k, smallest(k))
     rewards = rewards.detach()
-    values, order = torch.sort(rewards if rewards.is_floating_point() else rewards.double(), dim=-1)
+    values, order = sort_values(rewards if rewards.is_floating_point() else rewards.double())
     groups = SortedGroups(values.double(), order, dtype)
     check_spread(rewards, groups.values[..., 0], groups.values[..., -1], dtype)
     return groups, k
@@ -82,14 +115,8 @@ def sort_groups(rewards: Tensor, k: int, name: str, smallest: Callable[[int], in
 
 @lru_cache(maxsize=512)
 def subset_weights(n: int, k: int, device: torch.device) -> Tensor:
-    """Return q(m-1) = C(m-1, K-1) / C(n-1, K-1) for m = 1..n, `[n]` float64: P(the K-1 others rank below m).
-
-    A running product from q(n-1) = 1 downwards: q(m-2) = q(m-1) max(m-K, 0) / (m-1).
-    """
-    with torch.inference_mode(False), torch.no_grad():
-        m = torch.arange(n, 1, -1, dtype=torch.float64, device="cpu")
-        ratios = torch.cat((torch.ones(1, dtype=torch.float64), (m - k).clamp_(min=0) / (m - 1)))
-        return ratios.cumprod(0).flip(0).contiguous().to(device)
+    """Return q(m-1) = C(m-1, K-1) / C(n-1, K-1) for m = 1..n, `[n]` float64: P(the K-1 others rank below m)."""
+    return constant(ratios(n - 1, k - 1), device)
 
 
 @lru_cache(maxsize=512)
@@ -112,14 +139,14 @@ def containing_weights(n: int, k: int, device: torch.device) -> Tensor:
 
 @lru_cache(maxsize=512)
 def survival_weights(n: int, k: int, device: torch.device) -> Tensor:
-    """Return 1 - C(m-1, K) / C(n, K) for m = 2..n: P(the largest of K samples has rank m or more).
+    """Return 1 - C(m-1, K) / C(n, K) for m = 2..n: P(the largest of K samples has rank m or more)."""
+    return constant(complements(n, k)[1:n], device)
 
-    As u_m - u_{m-1} = u_m K / m for u_m = C(m, K) / C(n, K), these are sums of positive terms: no cancellation.
-    """
+
+def constant(values: Sequence[float], device: torch.device) -> Tensor:
+    """Return a float64 tensor that may be cached: no inference tensor, wherever it is made."""
     with torch.inference_mode(False), torch.no_grad():
-        # u_m K / m = C(m-1, K-1) / C(n-1, K-1) * K / n
-        jumps = subset_weights(n, k, torch.device("cpu"))[1:] * (k / n)
-        return jumps.flip(0).cumsum(0).flip(0).to(device)
+        return torch.tensor(values, dtype=torch.float64, device="cpu").to(device)
 
 
 def centre(by_rank: Tensor) -> Tensor:

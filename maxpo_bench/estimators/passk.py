@@ -12,12 +12,11 @@ from maxpo_bench.estimators.checks import (
     check_group_size,
     check_k,
     check_rewards,
-    k_samples,
     k_samples_and_another,
     two,
 )
+from maxpo_bench.estimators.gap_form import PASSK_ANALYTIC
 from maxpo_bench.estimators.gaps import sort_groups, survival_weights
-from maxpo_bench.estimators.pieces import containing_excess_by_rank
 
 
 def passk_analytic(rewards: Tensor, k: int) -> Tensor:
@@ -36,8 +35,7 @@ def passk_analytic(rewards: Tensor, k: int) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
     """
-    groups, k = sort_groups(rewards, k, "passk_analytic", k_samples)
-    return groups.restore(containing_excess_by_rank(groups, k))
+    return PASSK_ANALYTIC(rewards, k)
 
 
 def passk_analytic_std(rewards: Tensor, k: int) -> Tensor:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 from maxpo_bench.estimators.checks import k_samples, k_samples_and_another
-from maxpo_bench.estimators.expected_improvement import canonical_by_rank, expected_improvement_by_rank
+from maxpo_bench.estimators.expected_improvement import canonical_by_rank
+from maxpo_bench.estimators.gap_form import ALL_SUBSETS_CENTERED, PKPO_SLOO_MINUS_ONE
 from maxpo_bench.estimators.gaps import SortedGroups, centre, sort_groups
 from maxpo_bench.estimators.mean_reward import z_score
-from maxpo_bench.estimators.pieces import conditional_max_by_rank, containing_excess_by_rank, leave_one_out_max_by_rank
+from maxpo_bench.estimators.pieces import conditional_max_by_rank, leave_one_out_max_by_rank
 
 
 def pkpo_sloo(rewards: Tensor, k: int) -> Tensor:
@@ -52,8 +53,7 @@ def pkpo_sloo_minus_one(rewards: Tensor, k: int) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
     """
-    groups, k = sort_groups(rewards, k, "pkpo_sloo_minus_one", k_samples)
-    return groups.restore(expected_improvement_by_rank(groups, k) * (k / groups.n))
+    return PKPO_SLOO_MINUS_ONE(rewards, k)
 
 
 def all_subsets(rewards: Tensor, k: int) -> Tensor:
@@ -93,8 +93,7 @@ def all_subsets_centered(rewards: Tensor, k: int) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < k``, or rewards that are NaN or infinite.
     """
-    groups, k = sort_groups(rewards, k, "all_subsets_centered", k_samples)
-    return groups.restore(containing_excess_by_rank(groups, k) * (k / groups.n))
+    return ALL_SUBSETS_CENTERED(rewards, k)
 
 
 def bon_mean(rewards: Tensor, k: int) -> Tensor:
