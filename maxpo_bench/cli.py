@@ -207,7 +207,7 @@ def leaderboard(
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write the page into this folder.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Fail unless results/leaderboard.md and README.md are what is stored.")
+        bool, typer.Option("--check", help="Fail unless leaderboard.md and README.md there are what is stored.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:

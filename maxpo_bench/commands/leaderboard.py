@@ -9,8 +9,10 @@ from maxpo_bench.commands.progress import counting
 from maxpo_bench.leaderboard import SUITES, api, load_all
 from maxpo_bench.leaderboard.board import scored_otherwise
 from maxpo_bench.leaderboard.render import render_json, render_markdown, render_terminal
+from maxpo_bench.reproduce import page
 
-COMMITTED = "full-1"  # the suite whose table is results/README.md
+COMMITTED = "full-1"  # the suite whose table is results/leaderboard.md
+TABLE = "leaderboard.md"
 
 
 def run_leaderboard(
@@ -34,14 +36,15 @@ def run_leaderboard(
     if force and not score:
         raise ValueError("--force goes with --score")
     suite = SUITES.canonical(suite)
-    committed = results / "README.md"
+    committed = results / TABLE
     if score:
         score_with_progress(suite, results, workers=workers, force=force, quiet=quiet)
         if suite == COMMITTED:
             committed.write_text(render_markdown(api.table(suite, results)), encoding="utf-8")
+            page.write(results)
     board = api.table(suite, results)
     if check:
-        return _check(committed, render_markdown(board), f"--suite {suite} --results {results}")
+        return _check(results, render_markdown(board), f"--suite {suite} --results {results}")
     if html is not None:
         from maxpo_bench.leaderboard.site import write_site
 
@@ -75,13 +78,22 @@ def score_with_progress(suite: str, results: Path, *, workers: int, force: bool 
         raise SystemExit(3) from None
 
 
-def _check(path: Path, wanted: str, flags: str) -> int:
-    found = path.read_text(encoding="utf-8") if path.is_file() else ""
-    if found == wanted:
-        print(f"{path} agrees with the stored scores")
-        return 0
-    print(
-        f"{path} is not the table of the stored scores: run `maxpo-bench leaderboard {flags} --markdown > {path}`",
-        file=sys.stderr,
-    )
-    return 1
+def _check(results: Path, table: str, flags: str) -> int:
+    """Compare the committed table with the stored scores, and the page beside it with the stored figures."""
+    path, readme = results / TABLE, results / page.NAME
+    remedies = []
+    if _text(path) != table:
+        remedy = f"maxpo-bench leaderboard {flags} --markdown > {path}"
+        remedies.append(f"{path} is not the table of the stored scores: run `{remedy}`")
+    if (readme.exists() or page.stored_figures(results)) and _text(readme) != page.render(results):
+        remedy = f"maxpo-bench reproduce {' '.join(page.stored_figures(results)) or 'fig1'} --out {results}"
+        remedies.append(f"{readme} is not the page of the stored figures: run `{remedy}`")
+    for line in remedies:
+        print(line, file=sys.stderr)
+    if not remedies:
+        print(f"{path} agrees with the stored scores" + (f", {readme} with the figures" if readme.exists() else ""))
+    return 1 if remedies else 0
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -104,7 +104,7 @@ def _measure(
 
 def _draw(figures: Sequence[str], folder: Path, measured: Measured, *, as_json: bool) -> dict[str, Any]:
     """Draw, write and print every figure, then the page of the folder."""
-    from maxpo_bench.reproduce.page import write_page
+    from maxpo_bench.reproduce import page
     from maxpo_bench.reproduce.report import draw, write
 
     found: dict[str, Any] = {}
@@ -114,11 +114,11 @@ def _draw(figures: Sequence[str], folder: Path, measured: Measured, *, as_json: 
         found[figure] = drawn.report.to_dict()
         if not as_json:
             _print_report(drawn.report, paths)
-    page = write_page(folder)
-    if page is None:
-        print(f"{folder / 'README.md'} is not one of ours: left as it is", file=sys.stderr)
+    readme = page.write(folder)
+    if readme is None:
+        print(f"{folder / page.NAME} is not one of ours: left as it is", file=sys.stderr)
     elif not as_json:
-        print(f"Page: {page}")
+        print(f"Page: {readme}")
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from maxpo_bench.commands.leaderboard import COMMITTED
+from maxpo_bench.commands.leaderboard import COMMITTED, TABLE
 from maxpo_bench.commands.progress import staged
 from maxpo_bench.leaderboard import api
 from maxpo_bench.leaderboard.contract import CheckResult, check_contract
@@ -92,8 +92,8 @@ def _print_result(done: api.Submitted, results: Path) -> None:
     print(f"Stored: {done.path}")
     flags = f"--suite {entry.suite} --results {results}"
     print(f"Page:   maxpo-bench leaderboard {flags} --html page")
-    if entry.suite == COMMITTED and (results / "README.md").is_file():
-        print(f"Table:  maxpo-bench leaderboard {flags} --markdown > {results / 'README.md'}")
+    if entry.suite == COMMITTED and (results / TABLE).is_file():
+        print(f"Table:  maxpo-bench leaderboard {flags} --markdown > {results / TABLE}")
 
 
 def placement(name: str, done: api.Submitted) -> str:

@@ -20,13 +20,18 @@ CONTENTS = (
 """What may lie in the folder, besides the figures."""
 
 
-def page(folder: Path) -> str:
+def stored_figures(folder: Path) -> list[str]:
+    """Return which figures are stored in a folder."""
+    return [figure for figure in FIGURES if (folder / f"{figure}.json").is_file()]
+
+
+def render(folder: Path) -> str:
     """Return the page of a folder; the same files give the same bytes.
 
     Raises:
         ValueError: a stored figure is damaged.
     """
-    reports = [Report.load(path) for figure in FIGURES if (path := folder / f"{figure}.json").is_file()]
+    reports = [Report.load(folder / f"{figure}.json") for figure in stored_figures(folder)]
     lines = [NOTICE, "", "# Results", ""]
     lines += [f"- [{name}]({name}): {text}" for name, text in CONTENTS if (folder / name.rstrip("/")).exists()]
     lines += [f"- [{report.title}](#{_anchor(report.title)})" for report in reports]
@@ -55,12 +60,12 @@ def is_ours(path: Path) -> bool:
     return not path.exists() or path.read_text(encoding="utf-8").startswith(NOTICE)
 
 
-def write_page(folder: Path) -> Path | None:
+def write(folder: Path) -> Path | None:
     """Write the page of a folder; None, and nothing written, where a README.md of somebody else's lies there."""
     path = folder / NAME
     if not is_ours(path):
         return None
-    publish(path, page(folder))
+    publish(path, render(folder))
     return path
 
 

@@ -103,12 +103,12 @@ def draw(figure: str, measured: Measured) -> Drawn:
         if figure == "fig1":
             panels = _fig1_panels(measured)
             caption = _caption(figure, size, panels.values())
-            picture = draw_fig1(panels["error"], panels["arms"], panels["k"], caption)
+            picture = draw_fig1(panels["error"], panels["arms"], panels["k"], _unbroken(caption))
         else:
             name, settings = ("arms", arms_settings) if figure == "fig4" else ("k", k_settings)
             panels = {name: measured.variances(settings(size, size.group_sizes))}
             caption = _caption(figure, size, panels.values())
-            picture = (draw_fig4 if figure == "fig4" else draw_fig5)(panels[name], caption)
+            picture = (draw_fig4 if figure == "fig4" else draw_fig5)(panels[name], _unbroken(caption))
     findings = tuple(_findings(figure, panels, size))
     series = [point for panel, frame in panels.items() for point in _points(panel, frame)]
     report = Report(figure, TITLES[figure], caption, findings, _plain(asdict(size)), series)
@@ -179,6 +179,11 @@ def _caption(figure: str, size: Size, panels: Any) -> str:
         text = f"Total variance against K at {size.many_arms:,} arms, n = {_listed(size.group_sizes)}."
     below = "Below: mean over bandits of the ratio to EI in the same bandit"
     return f"{head} {text} {_kinds(frames, size)} {below}{_cut(frames)}."
+
+
+def _unbroken(caption: str) -> str:
+    """Keep "n = 16" on one line where a caption is wrapped."""
+    return caption.replace(" = ", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
 
 
 def _kinds(frames: Sequence[Frame], size: Size) -> str:

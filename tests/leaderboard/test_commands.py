@@ -106,9 +106,9 @@ def test_leaderboard_prints_writes_and_checks(results, tmp_path):
     page = tmp_path / "page"
     call("leaderboard", *flags, "--html", page)
     assert "ei_l2o" in (page / "index.html").read_text()
-    (results / "README.md").write_text(markdown)
+    (results / "leaderboard.md").write_text(markdown)
     call("leaderboard", *flags, "--check")
-    (results / "README.md").write_text(markdown.replace("grpo", "gpro"))
+    (results / "leaderboard.md").write_text(markdown.replace("grpo", "gpro"))
     call("leaderboard", *flags, "--check", code=1)
 
 
@@ -119,9 +119,9 @@ def test_options_that_exclude_each_other_are_refused(results):
 
 
 def test_scoring_another_suite_leaves_the_committed_table_alone(results):
-    (results / "README.md").write_text("the full table")
+    (results / "leaderboard.md").write_text("the full table")
     call("leaderboard", "--score", "--suite", "quick", "--results", results, "--quiet")
-    assert (results / "README.md").read_text() == "the full table"
+    assert (results / "leaderboard.md").read_text() == "the full table"
 
 
 def test_scores_of_other_code_are_made_again(results, monkeypatch):
