@@ -41,11 +41,12 @@ def gap_sums(rewards: Tensor, weights: Tensor, *, centred: bool) -> Tensor:
         TypeError: another dtype.
         ValueError: another shape, groups of more than 1024 samples, or tensors on another device.
     """
-    check(rewards, weights)
+    if not takes(rewards, weights):
+        raise refusal(rewards, weights)
     rows, n = rewards.shape
     if rows == 0 or n == 1:
         return torch.zeros_like(rewards)
-    rewards, weights = rewards.detach().contiguous(), weights.detach().contiguous()
+    rewards, weights = rewards.detach().contiguous(), weights.contiguous()
     out = torch.empty_like(rewards)
     if torch.compiler.is_compiling() or not rewards.is_cuda:
         launch(rewards, weights, out, centred)
@@ -55,30 +56,47 @@ def gap_sums(rewards: Tensor, weights: Tensor, *, centred: bool) -> Tensor:
     return out
 
 
-def check(rewards: Tensor, weights: Tensor) -> None:
-    """Raise unless the kernel takes these arguments; see `gap_sums`."""
+def takes(rewards: Tensor, weights: Tensor) -> bool:
+    """Return whether the kernel takes these arguments; a microsecond, unlike finding out why not."""
+    return (
+        rewards.dim() == 2
+        and weights.dim() == 1
+        and weights.shape[0] + 1 == rewards.shape[1] <= LARGEST_GROUP
+        and rewards.dtype in (torch.float32, torch.float64)
+        and weights.dtype is torch.float64
+        and rewards.device == weights.device
+        and (rewards.is_cuda or is_interpreted())
+    )
+
+
+def is_interpreted() -> bool:
+    """Return whether kernels run in Triton's interpreter, which takes tensors of the CPU."""
     from maxpo_bench.estimators.triton_language import INTERPRETED
 
+    return INTERPRETED
+
+
+def refusal(rewards: Tensor, weights: Tensor) -> TypeError | ValueError:
+    """Return the error that says which of the arguments the kernel does not take."""
     if rewards.dtype not in (torch.float32, torch.float64) or weights.dtype != torch.float64:
-        raise TypeError(
+        return TypeError(
             f"the Triton kernel takes float32 or float64 rewards and float64 weights, got {rewards.dtype} and "
             f"{weights.dtype}: convert them first"
         )
-    if rewards.dim() != 2 or weights.shape != (max(rewards.shape[-1] - 1, 0),) or rewards.shape[-1] == 0:
-        raise ValueError(
+    if rewards.dim() != 2 or rewards.shape[-1] == 0 or weights.shape != (rewards.shape[-1] - 1,):
+        return ValueError(
             "rewards must be [G, n] and weights [n-1] with n >= 1, got "
             f"{tuple(rewards.shape)} and {tuple(weights.shape)}: flatten the batch"
         )
     if rewards.shape[-1] > LARGEST_GROUP:
-        raise ValueError(
+        return ValueError(
             f"the Triton kernel takes groups of at most {LARGEST_GROUP} samples, got {rewards.shape[-1]}: "
             "use the torch path"
         )
-    if rewards.device != weights.device or not (rewards.is_cuda or INTERPRETED):
-        raise ValueError(
-            f"the Triton kernel takes tensors of one CUDA device, got {rewards.device} and {weights.device}: "
-            "move them there, or set TRITON_INTERPRET=1 before starting Python to try it on a CPU"
-        )
+    return ValueError(
+        f"the Triton kernel takes tensors of one CUDA device, got {rewards.device} and {weights.device}: "
+        "move them there, or set TRITON_INTERPRET=1 before starting Python to try it on a CPU"
+    )
 
 
 def launch(rewards: Tensor, weights: Tensor, out: Tensor, centred: bool, **options: bool) -> None:
