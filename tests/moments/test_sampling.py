@@ -213,6 +213,13 @@ def test_estimators_see_the_same_groups_and_fewer_groups_are_a_prefix(path: str)
     np.testing.assert_array_equal(np.concatenate(first)[:70], np.concatenate(fewer))
 
 
+def test_chunks_do_not_change_the_compiled_stream(monkeypatch: pytest.MonkeyPatch):
+    logits = bandit(30, "chunks")[1]
+    whole = draw_by("compiled", logits, 6, 500)
+    monkeypatch.setattr(sampling, "CHUNK_SAMPLES", 44)
+    np.testing.assert_array_equal(draw_by("compiled", logits, 6, 500), whole)
+
+
 @pytest.mark.parametrize("path", PATHS)
 def test_an_interrupt_gets_through_between_chunks(path: str, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sampling_device, "DEVICE_CHUNK_SAMPLES", sampling.CHUNK_SAMPLES)

@@ -57,6 +57,13 @@ def test_the_largest_uniform_number_stays_within_the_table():
         assert actions.tolist() == values.tolist() == [0, arms - 1]
 
 
+def test_a_number_on_a_border_belongs_to_the_alias():
+    values, actions = np.array([0.0, 0.25, 0.5, 0.75]), np.empty(4, dtype=np.uint32)
+    border, table = alias_table(np.array([0.0, 0.75, 0.0, 0.25]))
+    draw_groups(values, border, table, np.arange(4.0), actions)
+    assert set(actions.tolist()) == {1, 3}
+
+
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.integers(1, 40))
 def test_a_stream_is_cut_without_loss(sizes: list[int], chunk: int):
     found, lengths = [], []
