@@ -13,16 +13,16 @@ lanes. All compiled code is in this one file, since Numba renews its cache only 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from importlib import import_module
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from numba import types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
-ir, cgutils = import_module("llvmlite.ir"), import_module("numba.core.cgutils")  # these come without types
+ir, cgutils, types = map(import_module, ("llvmlite.ir", "numba.core.cgutils", "numba.types"))  # all without types
 
 LANES = 8
 BLOCK = 16  # rows that are sorted in registers
@@ -30,7 +30,7 @@ PLACE = 2**32 - 1  # the lower half of a key
 LOWEST = -(2**63)  # the key of padding: no number has a lower one
 
 I32, I64 = ir.IntType(32), ir.IntType(64)
-KEYS, SUMS = ir.VectorType(I64, LANES), ir.VectorType(ir.DoubleType(), LANES)
+KEYS, SUMS, SINGLES = (ir.VectorType(kind, LANES) for kind in (I64, ir.DoubleType(), ir.FloatType()))
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Array = NDArray[Any]
@@ -38,6 +38,7 @@ Columns = tuple[Array, ...]  # the keys, for float64 also the places: [8 rows] i
 Pairs = Sequence[tuple[int, int]]
 
 _intrinsic = cast(Callable[[Callable[..., Any]], Any], intrinsic)
+_carray = cast(Any, numba).carray
 
 
 def _compiled(function: Function) -> Function:
@@ -50,104 +51,97 @@ def _compiled(function: Function) -> Function:
 
 @_compiled
 def fill_side_by_side(
-    bits: Array, n: int, weights: Array, result: Array, centred: bool, largest: float, groups: int
+    source: int, weights: int, target: int, n: int, rows: int, first: int, stop: int, centred: bool, largest: Any
 ) -> bool:
-    """Fill the first ``groups`` groups, eight at a time; idle lanes repeat the last group."""
-    rows = _power_of_two(n)
+    """Fill groups ``first`` .. ``stop - 1``, eight at a time (idle lanes repeat the last); return whether all fit.
+
+    ``source`` and ``target`` are addresses of `[stop, n]` floats of the type of ``largest``, the largest spread that
+    fits; ``weights`` of `[n-1]` float64; ``rows`` is a power of two, at least n and 8.
+    """
     padding = rows - n
-    columns, places = _columns(bits, rows)
-    by_row = _aligned(rows, np.float64)
-    for row in range(rows):
-        by_row[row] = weights[row - padding - 1] if row > padding else 0.0
-    sums, totals = _aligned(rows, np.float64), _aligned(1, np.float64)
+    bits, result, columns = _buffers(source, target, stop * n, rows, largest)
+    by_row, sums, offsets, totals = _aligned(rows), _aligned(rows), _aligned(1), _aligned(1)
+    gaps = _carray(_float64(weights), n - 1)
+    for m in range(n):
+        by_row[padding + m] = gaps[m - 1] if m else 0.0
+    offsets[:] = 0.0
     fits = True
-    for group in range(0, groups, LANES):
-        start, last = group * n, min(groups - group, LANES) - 1
+    for group in range(first, stop, LANES):
+        start, last = group * n, min(stop - group, LANES) - 1
         _load_groups(columns, bits, start, n, last, padding)
         _sort(columns, rows, rows)
-        fits &= _scan_groups(bits, columns[0], sums, totals, by_row, padding, rows, largest)
+        fits &= _scan_groups(columns, sums, totals, by_row, padding, rows, np.float64(largest))
         for lane in range(LANES):
             totals[lane] = totals[lane] / n if centred else 0.0
-        for row in range(padding, rows):
-            for lane in range(LANES):
-                at = row * LANES + lane
-                result[start + (places[at] & PLACE)] = sums[at] - totals[lane]
+        _put_back(columns, sums, offsets, totals, result, start, padding, rows)
     return fits
 
 
 @_compiled
 def fill_one_by_one(
-    bits: Array, n: int, weights: Array, result: Array, centred: bool, largest: float, first: int
+    source: int, weights: int, target: int, n: int, rows: int, first: int, stop: int, centred: bool, largest: Any
 ) -> bool:
-    """Fill the groups from ``first`` on, each cut into eight lanes of ``rows`` consecutive ranks."""
-    rows = _power_of_two((n + LANES - 1) // LANES)
+    """Fill groups as `fill_side_by_side`, each cut into eight lanes of ``rows`` consecutive ranks; n <= 8 rows."""
     padding = rows * LANES - n
-    columns, places = _columns(bits, rows)
-    by_rank = _aligned(rows, np.float64)
+    bits, result, columns = _buffers(source, target, stop * n, rows, largest)
+    by_rank, sums, offsets, totals = _aligned(rows), _aligned(rows), _aligned(1), _aligned(1)
+    gaps = _carray(_float64(weights), n - 1)
     for rank in range(rows * LANES):
-        by_rank[_slot(rank, rows)] = weights[rank - padding - 1] if rank > padding else 0.0
-    sums, totals = _aligned(rows, np.float64), _aligned(1, np.float64)
+        by_rank[_slot(rank, rows)] = gaps[rank - padding - 1] if rank > padding else 0.0
     fits = True
-    for start in range(first * n, bits.size, n):
+    for start in range(first * n, stop * n, n):
         _pad(columns, padding)
         for i in range(n):
             _pack(columns, padding + i, bits[start + i], i, bits.itemsize)
         _sort(columns, rows, rows * LANES)
-        for rank in range(padding):  # gaps of 0 to the lowest reward; what they are filled with, it is filled with
+        for rank in range(padding):  # repeat the lowest reward: gaps of 0, and the same result put to the same place
             for column in columns:
                 column[_slot(rank, rows)] = column[_slot(padding, rows)]
-        fits &= _scan_lanes(bits, columns[0], sums, totals, by_rank, 0, rows, largest)
-        total, before = 0.0, 0.0
+        fits &= _scan_lanes(columns, sums, totals, by_rank, 0, rows, np.float64(largest))
+        offset, total = 0.0, 0.0
         for lane in range(LANES):
-            in_lane, totals[lane] = totals[lane], before
-            total += in_lane + before * rows
-            before += sums[_slot(lane * rows + rows - 1, rows)]
-        mean = total / n if centred else 0.0
-        for row in range(rows):
-            for lane in range(LANES):
-                at = row * LANES + lane
-                result[start + (places[at] & PLACE)] = (totals[lane] + sums[at]) - mean
+            offsets[lane] = offset
+            total += totals[lane] + offset * rows
+            offset += sums[_slot(lane * rows + rows - 1, rows)]
+        for lane in range(LANES):
+            totals[lane] = total / n if centred else 0.0
+        _put_back(columns, sums, offsets, totals, result, start, 0, rows)
     return fits
 
 
+def _buffers(source: int, target: int, count: int, rows: int, largest: Any) -> tuple[Array, Array, Columns]:
+    """Return the rewards' bits, the results and the columns to be sorted, by the type of ``largest``."""
+    raise NotImplementedError("for compiled code only")
+
+
+@overload(_buffers, strict=False)
+def _buffers_by_type(source: Any, target: Any, count: Any, rows: Any, largest: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
+    def single(source: int, target: int, count: int, rows: int, largest: Any) -> tuple[Array, Array, Columns]:
+        return _carray(_int32(source), count), _carray(_float32(target), count), (_keys(rows),)
+
+    def double(source: int, target: int, count: int, rows: int, largest: Any) -> tuple[Array, Array, Columns]:
+        return _carray(_int64(source), count), _carray(_float64(target), count), (_keys(rows), _keys(rows))
+
+    return single if largest == types.float32 else double
+
+
 @_compiled
-def _power_of_two(n: int) -> int:
-    """Return the smallest power of two that is no smaller than ``n`` and a vector's lanes."""
-    rows = LANES
-    while rows < n:
-        rows *= 2
-    return rows
+def _aligned(rows: int) -> Array:
+    """Return an uninitialised flat array of rows of eight, on a cache line's border."""
+    raw = np.empty((rows + 1) * LANES)
+    start = (-raw.ctypes.data % 64) // 8
+    return raw[start : start + rows * LANES]
+
+
+@_compiled
+def _keys(rows: int) -> Array:
+    return _aligned(rows).view(np.int64)
 
 
 @_compiled
 def _slot(rank: int, rows: int) -> int:
     """Return where a rank of a single group lies: lanes are runs of ranks."""
     return (rank % rows) * LANES + rank // rows
-
-
-@_compiled
-def _aligned(rows: int, dtype: Any) -> Array:
-    """Return an uninitialised flat array of rows of eight, on a cache line's border."""
-    raw = np.empty((rows + 1) * LANES, dtype)
-    return raw[(-raw.ctypes.data % 64) // 8 :]
-
-
-def _columns(bits: Array, rows: int) -> tuple[Columns, Array]:
-    """Return the columns to be sorted, and the one with the places in its lower halves."""
-    raise NotImplementedError("compiled code only")
-
-
-@overload(_columns)
-def _columns_of(bits: Any, rows: Any) -> Callable[..., Any]:  # pyright: ignore[reportUnusedFunction]
-    def single(bits: Any, rows: Any) -> Any:
-        keys = _aligned(rows, np.int64)
-        return (keys,), keys
-
-    def double(bits: Any, rows: Any) -> Any:
-        keys, places = _aligned(rows, np.int64), _aligned(rows, np.int64)
-        return (keys, places), places
-
-    return single if bits.dtype.bitwidth == 32 else double
 
 
 @_compiled
@@ -237,18 +231,16 @@ def _halve(columns: Columns, rows: int, block: int) -> None:
 
 
 def _odd_even_sort(rows: int) -> Pairs:
-    """Return the comparisons of Batcher's odd-even merge sort (Knuth, The Art of Computer Programming 3, 5.2.2 M)."""
-    pairs: list[tuple[int, int]] = []
-    block = rows // 2
-    while block:
-        top, remainder, distance = rows // 2, 0, block
-        while True:
-            pairs += [(i, i + distance) for i in range(rows - distance) if i & block == remainder]
-            if top == block:
-                break
-            distance, top, remainder = top - block, top // 2, block
-        block //= 2
-    return pairs
+    """Return the comparisons of Batcher's odd-even merge sort."""
+    powers = [1 << level for level in range(rows.bit_length() - 1)]
+    return [
+        (i, i + distance)
+        for half in powers
+        for distance in (power for power in reversed(powers) if power <= half)
+        for block in range(distance % half, rows - distance, 2 * distance)
+        for i in range(block, min(block + distance, rows - distance))
+        if i // (2 * half) == (i + distance) // (2 * half)
+    ]
 
 
 def _halvings(rows: int) -> Pairs:
@@ -257,175 +249,175 @@ def _halvings(rows: int) -> Pairs:
     return [(i, i + distance) for distance in distances for i in range(rows) if not i & distance]
 
 
+def _vector_code(emit: Callable[..., Any], result: Any = types.void) -> Any:
+    """Return the intrinsic whose LLVM code ``emit(builder, *arguments)`` writes; it gets arrays as pointers."""
+
+    @_intrinsic
+    @wraps(emit)  # Numba counts the arguments by the signature
+    def code(_: Any, *kinds: Any) -> Any:
+        def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
+            def passed(kind: Any, value: Any) -> Any:
+                if isinstance(kind, types.UniTuple):
+                    return [passed(kind.dtype, b.extract_value(value, c)) for c in range(kind.count)]
+                return context.make_array(kind)(context, b, value).data if isinstance(kind, types.Array) else value
+
+            written = emit(b, *map(passed, signature.args, args))
+            return context.get_dummy_value() if written is None else written
+
+        return result(*(types.intp if isinstance(kind, types.Integer) else kind for kind in kinds)), generate
+
+    return code
+
+
 def _network(pairs: Pairs, count: int) -> Any:
     """Return the intrinsic that compares and exchanges pairs among ``count`` rows: first, first + step, ..."""
 
-    @_intrinsic
-    def compare(_: Any, columns: Any, first: Any, step: Any) -> Any:
-        def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-            at = [b.add(args[1], b.mul(args[2], I64(k))) for k in range(count)]
-            data = [_data(context, b, columns.dtype, b.extract_value(args[0], c)) for c in range(columns.count)]
-            pointers = [[_row(b, column, row) for row in at] for column in data]
-            values = [[b.load(p, align=64) for p in column] for column in pointers]
-            for low, high in pairs:
-                ordered = b.icmp_signed("<", values[0][low], values[0][high])
-                for v in values:
-                    v[low], v[high] = b.select(ordered, v[low], v[high]), b.select(ordered, v[high], v[low])
-            for column, vectors in zip(pointers, values, strict=True):
-                for pointer, vector in zip(column, vectors, strict=True):
-                    b.store(vector, pointer, align=64)
-            return context.get_dummy_value()
+    def emit(b: Any, columns: Any, first: Any, step: Any) -> None:
+        at = [b.add(first, b.mul(step, I64(k))) for k in range(count)]
+        values = [[_load(b, column, row) for row in at] for column in columns]
+        for low, high in pairs:
+            ordered = b.icmp_signed("<", values[0][low], values[0][high])
+            for v in values:
+                v[low], v[high] = (b.select(ordered, v[low], v[high]), b.select(ordered, v[high], v[low]))
+        for column, vectors in zip(columns, values, strict=True):
+            for row, vector in zip(at, vectors, strict=True):
+                _store(b, vector, column, row)
 
-        return types.void(columns, types.intp, types.intp), generate
-
-    return compare
+    return _vector_code(emit)
 
 
 def _across(mask: int) -> Any:
     """Return the intrinsic that compares lane l of a row with lane l XOR mask of another; low lanes keep the lower."""
     partners = [lane ^ mask for lane in range(LANES)]
-    low = ir.Constant(
-        ir.VectorType(ir.IntType(1), LANES), [int(partner > lane) for lane, partner in enumerate(partners)]
-    )
+    low = ir.VectorType(ir.IntType(1), LANES)([int(partner > lane) for lane, partner in enumerate(partners)])
 
-    @_intrinsic
-    def compare(_: Any, columns: Any, row: Any, other: Any) -> Any:
-        def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-            data = [_data(context, b, columns.dtype, b.extract_value(args[0], c)) for c in range(columns.count)]
-            pointers = [[_row(b, column, row) for column in data] for row in args[1:]]
-            values = [[b.load(p, align=64) for p in row] for row in pointers]
-            for own, others, here in zip(values, reversed(values), pointers, strict=True):
-                theirs = [_shuffle(b, v, v, partners) for v in others]
-                lower, higher = (b.icmp_signed(sign, own[0], theirs[0]) for sign in "<>")
-                keep = b.select(low, lower, higher)
-                for mine, yours, pointer in zip(own, theirs, here, strict=True):
-                    b.store(b.select(keep, mine, yours), pointer, align=64)
-            return context.get_dummy_value()
+    def emit(b: Any, columns: Any, row: Any, other: Any) -> None:
+        values = [[_load(b, column, at) for column in columns] for at in (row, other)]
+        for at, own, others in zip((row, other), values, reversed(values), strict=True):
+            theirs = [_shuffle(b, v, v, partners) for v in others]
+            lower, higher = (b.icmp_signed(sign, own[0], theirs[0]) for sign in "<>")
+            keep = b.select(low, lower, higher)
+            for column, mine, yours in zip(columns, own, theirs, strict=True):
+                _store(b, b.select(keep, mine, yours), column, at)
 
-        return types.void(columns, types.intp, types.intp), generate
-
-    return compare
+    return _vector_code(emit)
 
 
-@_intrinsic
-def _load_tile(_: Any, columns: Any, bits: Any, start: Any, n: Any, last: Any, i: Any, row: Any) -> Any:
+def _emit_tile(b: Any, columns: Any, source: Any, start: Any, n: Any, last: Any, i: Any, row: Any) -> None:
     """Load samples i .. i+7 of eight groups, transposed, into eight rows of keys (and places)."""
-    width = bits.dtype.bitwidth
-
-    def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-        data = [_data(context, b, columns.dtype, b.extract_value(args[0], c)) for c in range(columns.count)]
-        source = _data(context, b, bits, args[1])
-        start, n, last, i, row = args[2:]
-        tile: list[Any] = []
-        for lane in map(I64, range(LANES)):
-            group = b.select(b.icmp_signed("<", lane, last), lane, last)
-            first = b.gep(source, [b.add(b.add(start, i), b.mul(group, n))])
-            vector = ir.VectorType(ir.IntType(width), LANES)
-            tile.append(b.load(b.bitcast(first, vector.as_pointer()), align=width // 8))
-        _transpose(b, tile)
-        lanes, ends = ir.Constant(KEYS, list(range(LANES))), _splat(b, KEYS, last)
-        groups = b.select(b.icmp_signed("<", lanes, ends), lanes, ends)
-        places = b.add(b.mul(groups, _splat(b, KEYS, n)), _splat(b, KEYS, i))
-        for k, vector in enumerate(tile):
-            key, place = _ordered(b, vector), b.add(places, ir.Constant(KEYS, [k] * LANES))
-            if width == 32:
-                key = b.or_(b.shl(b.zext(key, KEYS), ir.Constant(KEYS, [32] * LANES)), place)
-            for column, values in zip(data, (key, place), strict=False):
-                b.store(values, _row(b, column, b.add(row, I64(k))), align=64)
-        return context.get_dummy_value()
-
-    return types.void(columns, bits, *[types.intp] * 5), generate
+    bits = ir.VectorType(I32 if len(columns) == 1 else I64, LANES)
+    tile: list[Any] = []
+    for lane in map(I64, range(LANES)):
+        group = b.select(b.icmp_signed("<", lane, last), lane, last)
+        first = b.gep(source, [b.add(b.add(start, i), b.mul(group, n))])
+        tile.append(b.load(b.bitcast(first, bits.as_pointer()), align=bits.element.width // 8))
+    for bit in (1, 2, 4):  # transpose: exchange one bit of row and column at a time
+        for low in (k for k in range(LANES) if not k & bit):
+            upper, lower = tile[low], tile[low | bit]
+            tile[low] = _shuffle(b, upper, lower, [LANES + (k ^ bit) if k & bit else k for k in range(LANES)])
+            tile[low | bit] = _shuffle(b, upper, lower, [LANES + k if k & bit else k | bit for k in range(LANES)])
+    lanes, ends = KEYS(list(range(LANES))), _splat(b, KEYS, last)
+    groups = b.select(b.icmp_signed("<", lanes, ends), lanes, ends)
+    places = b.add(b.mul(groups, _splat(b, KEYS, n)), _splat(b, KEYS, i))
+    for k, vector in enumerate(tile):
+        key, place = _ordered(b, vector), b.add(places, KEYS([k] * LANES))
+        if len(columns) == 1:
+            key = b.or_(b.shl(b.zext(key, KEYS), KEYS([32] * LANES)), place)
+        for column, values in zip(columns, (key, place), strict=False):
+            _store(b, values, column, b.add(row, I64(k)))
 
 
 def _scan(chunked: bool) -> Any:
-    """Return the intrinsic of the running sums: of a group in each lane, or of a group's runs of ranks.
+    """Return the intrinsic of the running sums: of a group in each lane, or of one group's runs of ranks.
 
     It writes the sums by row and their totals by lane, and returns whether the spread fits. A group's first gap is 0;
     a later run's first gap is that to the end of the lane before.
     """
 
-    @_intrinsic
-    def scan(
-        _: Any, bits: Any, keys: Any, sums: Any, totals: Any, weights: Any, first: Any, rows: Any, largest: Any
-    ) -> Any:
-        width = bits.dtype.bitwidth
+    def emit(b: Any, columns: Any, sums: Any, totals: Any, weights: Any, first: Any, rows: Any, largest: Any) -> Any:
+        before = low = _numbers(b, columns, first)
+        high = _numbers(b, columns, b.sub(rows, I64(1)))
+        if chunked:
+            before = _shuffle(b, low, high, [0, *range(LANES, 2 * LANES - 1)])
+            low = _shuffle(b, low, low, [0] * LANES)
+        zero = SUMS([0.0] * LANES)
+        previous, running, total = (cgutils.alloca_once_value(b, vector) for vector in (before, zero, zero))
+        with cgutils.for_range_slice(b, first, rows, I64(1), inc=True) as (row, _count):
+            number = _numbers(b, columns, row)
+            weight = _load(b, weights, row, SUMS) if chunked else _splat(b, SUMS, b.load(b.gep(weights, [row])))
+            here = b.fadd(b.load(running), b.fmul(b.fsub(number, b.load(previous)), weight))
+            b.store(number, previous)
+            b.store(here, running)
+            b.store(b.fadd(b.load(total), here), total)
+            _store(b, here, sums, row)
+        _store(b, b.load(total), totals, I64(0))
+        fits = b.fcmp_ordered("<=", b.fsub(high, low), _splat(b, SUMS, largest))
+        return b.icmp_unsigned("==", b.bitcast(fits, ir.IntType(LANES)), ir.IntType(LANES)(2**LANES - 1))
 
-        def generate(context: Any, b: Any, signature: Any, args: Any) -> Any:
-            keys_at, sums_at, totals_at, weights_at = (
-                _data(context, b, sums if k else keys, args[1 + k]) for k in range(4)
-            )
-            first, rows, largest = args[5:]
-            before = low = _numbers(b, keys_at, first, width)
-            high = _numbers(b, keys_at, b.sub(rows, I64(1)), width)
-            if chunked:
-                before = _shuffle(b, low, high, [0, *range(LANES, 2 * LANES - 1)])
-                low = _shuffle(b, low, low, [0] * LANES)
-            zero = ir.Constant(SUMS, [0.0] * LANES)
-            previous, running, total = (cgutils.alloca_once_value(b, vector) for vector in (before, zero, zero))
-            with cgutils.for_range_slice(b, first, rows, I64(1), inc=True) as (row, _count):
-                number = _numbers(b, keys_at, row, width)
-                if chunked:
-                    weight = b.load(_row(b, weights_at, row, SUMS), align=64)
-                else:
-                    weight = _splat(b, SUMS, b.load(b.gep(weights_at, [row])))
-                gap = b.fsub(number, b.load(previous))
-                here = b.fadd(b.load(running), b.fmul(gap, weight))
-                b.store(number, previous)
-                b.store(here, running)
-                b.store(b.fadd(b.load(total), here), total)
-                b.store(here, _row(b, sums_at, row, SUMS), align=64)
-            b.store(b.load(total), _row(b, totals_at, I64(0), SUMS), align=64)
-            fits = b.fcmp_ordered("<=", b.fsub(high, low), _splat(b, SUMS, largest))
-            return b.icmp_unsigned("==", b.bitcast(fits, ir.IntType(LANES)), ir.IntType(LANES)(2**LANES - 1))
-
-        return types.boolean(bits, keys, sums, totals, weights, types.intp, types.intp, types.float64), generate
-
-    return scan
+    return _vector_code(emit, types.boolean)
 
 
-def _data(context: Any, b: Any, kind: Any, array: Any) -> Any:
-    return context.make_array(kind)(context, b, array).data
+def _emit_put_back(
+    b: Any, columns: Any, sums: Any, offsets: Any, means: Any, result: Any, start: Any, first: Any, rows: Any
+) -> None:
+    """Put (sum + its lane's offset) - its lane's mean to its place."""
+    target = b.gep(result, [start])
+    offset, mean = _load(b, offsets, I64(0), SUMS), _load(b, means, I64(0), SUMS)
+    with cgutils.for_range_slice(b, first, rows, I64(1), inc=True) as (row, _count):
+        values = b.fsub(b.fadd(_load(b, sums, row, SUMS), offset), mean)
+        if len(columns) == 1:
+            values = b.fptrunc(values, SINGLES)
+        for lane in range(LANES):
+            key = b.load(b.gep(columns[-1], [b.add(b.mul(row, I64(LANES)), I64(lane))]))
+            b.store(b.extract_element(values, I32(lane)), b.gep(target, [b.and_(key, I64(PLACE))]))
 
 
-def _row(b: Any, data: Any, row: Any, vector: Any = KEYS) -> Any:
-    return b.bitcast(b.gep(data, [b.mul(row, I64(LANES))]), vector.as_pointer())
+def _load(b: Any, column: Any, row: Any, kind: Any = KEYS) -> Any:
+    return b.load(b.bitcast(b.gep(column, [b.mul(row, I64(LANES))]), kind.as_pointer()), align=64)
+
+
+def _store(b: Any, vector: Any, column: Any, row: Any) -> None:
+    b.store(vector, b.bitcast(b.gep(column, [b.mul(row, I64(LANES))]), vector.type.as_pointer()), align=64)
 
 
 def _shuffle(b: Any, first: Any, second: Any, order: Sequence[int]) -> Any:
-    return b.shuffle_vector(first, second, ir.Constant(ir.VectorType(I32, LANES), list(order)))
+    return b.shuffle_vector(first, second, ir.VectorType(I32, LANES)(list(order)))
 
 
-def _splat(b: Any, vector: Any, scalar: Any) -> Any:
-    one = b.insert_element(ir.Constant(vector, ir.Undefined), scalar, I32(0))
+def _splat(b: Any, kind: Any, scalar: Any) -> Any:
+    one = b.insert_element(kind(ir.Undefined), scalar, I32(0))
     return _shuffle(b, one, one, [0] * LANES)
-
-
-def _transpose(b: Any, tile: list[Any]) -> None:
-    """Transpose eight vectors of eight, exchanging one bit of row and column at a time."""
-    for bit in (1, 2, 4):
-        for low in (k for k in range(LANES) if not k & bit):
-            first, second = tile[low], tile[low | bit]
-            tile[low] = _shuffle(b, first, second, [LANES + (k ^ bit) if k & bit else k for k in range(LANES)])
-            tile[low | bit] = _shuffle(b, first, second, [LANES + k if k & bit else k | bit for k in range(LANES)])
 
 
 def _ordered(b: Any, bits: Any) -> Any:
     """Map floats' bits to signed integers of the same order, or back."""
     width = bits.type.element.width
-    sign = b.ashr(bits, ir.Constant(bits.type, [width - 1] * LANES))
-    return b.xor(bits, b.and_(sign, ir.Constant(bits.type, [2 ** (width - 1) - 1] * LANES)))
+    sign = b.ashr(bits, bits.type([width - 1] * LANES))
+    return b.xor(bits, b.and_(sign, bits.type([2 ** (width - 1) - 1] * LANES)))
 
 
-def _numbers(b: Any, keys: Any, row: Any, width: int) -> Any:
+def _numbers(b: Any, columns: Any, row: Any) -> Any:
     """Load a row of keys as the float64 rewards they stand for."""
-    key = b.load(_row(b, keys, row), align=64)
-    if width == 64:
+    key = _load(b, columns[0], row)
+    if len(columns) == 2:
         return b.bitcast(_ordered(b, key), SUMS)
-    upper = b.trunc(b.ashr(key, ir.Constant(KEYS, [32] * LANES)), ir.VectorType(I32, LANES))
-    return b.fpext(b.bitcast(_ordered(b, upper), ir.VectorType(ir.FloatType(), LANES)), SUMS)
+    upper = b.trunc(b.ashr(key, KEYS([32] * LANES)), ir.VectorType(I32, LANES))
+    return b.fpext(b.bitcast(_ordered(b, upper), SINGLES), SUMS)
+
+
+def _pointer(number: Any, kind: Any) -> Any:
+    """Return the intrinsic that makes an address a pointer to numbers of Numba's and LLVM's type."""
+
+    def emit(b: Any, address: Any) -> Any:
+        return b.inttoptr(address, kind.as_pointer())
+
+    return _vector_code(emit, types.CPointer(number))
 
 
 _sort_8, _sort_16 = _network(_odd_even_sort(8), 8), _network(_odd_even_sort(16), 16)
 _halve_2, _halve_4, _halve_8, _halve_16 = (_network(_halvings(count), count) for count in (2, 4, 8, 16))
 _across_1, _across_2, _across_3, _across_7 = (_across(mask) for mask in (1, 2, 3, 7))
+_load_tile, _put_back = _vector_code(_emit_tile), _vector_code(_emit_put_back)
 _scan_groups, _scan_lanes = _scan(False), _scan(True)
+_int32, _int64 = _pointer(types.int32, I32), _pointer(types.int64, I64)
+_float32, _float64 = _pointer(types.float32, SINGLES.element), _pointer(types.float64, SUMS.element)

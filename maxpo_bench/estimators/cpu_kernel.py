@@ -5,6 +5,8 @@ The work is done by compiled code in `cpu_compiled`. Importing this module impor
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -14,10 +16,10 @@ try:
 except ImportError:  # Numba is missing, or does not know this NumPy
     compiled = None
 
-LARGEST_SINGLE, LARGEST_DOUBLE = torch.finfo(torch.float32).max, torch.finfo(torch.float64).max
+LARGEST: dict[torch.dtype, Any] = {torch.float32: np.finfo(np.float32).max, torch.float64: np.finfo(np.float64).max}
 LANES = 8
 WIDEST = 4096  # the largest groups that are sorted eight at a time: beyond, a second-level cache does not hold them
-FEW, LONG = 3, 64  # groups left over that are faster one at a time, from this size on
+FEW, LONG = 4, 64  # groups left over that are faster one at a time, from this size on
 
 
 def is_available() -> bool:
@@ -41,24 +43,28 @@ def gap_sums(rewards: Tensor, weights: Tensor, *, centred: bool) -> tuple[Tensor
 
     Raises:
         RuntimeError: Numba cannot be imported.
+        KeyError: another dtype.
+        ValueError: weights of another shape or dtype.
     """
     if compiled is None:
         raise RuntimeError("the CPU kernel needs Numba: install numba, or use the torch path")
-    rewards = rewards.detach()
-    result = torch.empty_like(rewards)
     groups, n = rewards.shape
-    single = rewards.dtype == torch.float32
-    arguments = (
-        rewards.numpy().view(np.int32 if single else np.int64).reshape(-1),
-        n,
-        weights.numpy(),
-        result.numpy().reshape(-1),
-        centred,
-        LARGEST_SINGLE if single else LARGEST_DOUBLE,
-    )
+    if weights.dtype != torch.float64 or weights.shape != (n - 1,):
+        raise ValueError(f"weights must be {n - 1} float64 numbers, got {tuple(weights.shape)} {weights.dtype}")
+    rewards, weights = rewards.contiguous(), weights.contiguous()
+    result = torch.empty_like(rewards, requires_grad=False)
+    addresses = rewards.data_ptr(), weights.data_ptr(), result.data_ptr()
+    checks = centred, LARGEST[rewards.dtype]
     left = groups % LANES
     beside = 0 if n > WIDEST else groups - left if left <= FEW and n >= LONG else groups
-    fits = compiled.fill_side_by_side(*arguments, beside) if beside else True
+    fits = True
+    if beside:
+        fits = compiled.fill_side_by_side(*addresses, n, _rows(n), 0, beside, *checks)
     if beside < groups:
-        fits &= compiled.fill_one_by_one(*arguments, beside)
+        fits &= compiled.fill_one_by_one(*addresses, n, _rows((n + LANES - 1) // LANES), beside, groups, *checks)
     return result, fits
+
+
+def _rows(count: int) -> int:
+    """Return the smallest power of two that is at least ``count`` and the eight of a tile."""
+    return max(LANES, 1 << (count - 1).bit_length())

@@ -221,6 +221,12 @@ def test_threads_do_not_disturb_each_other(dtype: torch.dtype) -> None:
             assert all(a[1] and torch.equal(a[0], b[0]) for a, b in zip(given, expected, strict=True))
 
 
+@pytest.mark.parametrize("weights", [torch.ones(4).double(), torch.ones(2), torch.ones(1, 2).double()])
+def test_wrong_weights_raise(weights: Tensor) -> None:
+    with pytest.raises(ValueError, match="weights must be 2 float64 numbers"):
+        cpu_kernel.gap_sums(torch.zeros(4, 3), weights, centred=True)
+
+
 def test_a_missing_numba_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cpu_kernel.is_available()
     monkeypatch.setattr(cpu_kernel, "compiled", None)
@@ -233,9 +239,9 @@ WITHOUT_CACHE = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np, cpu_compiled
-result = np.empty(2, np.float32)
-bits = np.array([3.0, 1.0], np.float32).view(np.int32)
-assert cpu_compiled.fill_side_by_side(bits, 2, np.ones(1), result, True, 1e38, 1)
+rewards, weights, result = np.array([3.0, 1.0]), np.ones(1), np.empty(2)
+addresses = [array.ctypes.data for array in (rewards, weights, result)]
+assert cpu_compiled.fill_side_by_side(*addresses, 2, 8, 0, 1, True, 1e308)
 assert result.tolist() == [1.0, -1.0], result
 """
 
