@@ -20,6 +20,8 @@ from rich.table import Table
 
 PACKAGES = ("maxpo-bench", "numba", "numpy", "scipy", "torch", "triton", "trl", "verl")
 FEWEST_CALLS = 3
+QUICK = 0.01
+"""Seconds below which the state of the caches matters."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,9 @@ def interleaved(
 ) -> dict[str, Timing]:
     """Time all calls in one run: each at most once in every round, with another one first in the next round.
 
+    Whatever takes less than 10 ms is called once more, untimed, just before it is timed: else it would matter whether
+    its neighbour in the round has left the same code and data in the caches.
+
     Args:
         calls: what is timed, by name. Each is called twice before: to load and compile, and to see how long it takes.
         rounds: calls of whatever is fast enough.
@@ -94,7 +99,7 @@ def interleaved(
             once where a single call takes longer.
         fewest: calls of what is slow.
     """
-    planned = {name: _planned_calls(call, rounds, budget, fewest) for name, call in calls.items()}
+    planned = {name: _planned(call, rounds, budget, fewest) for name, call in calls.items()}
     names = list(calls)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     was_collecting = gc.isenabled()
@@ -103,21 +108,24 @@ def interleaved(
     try:
         for step in range(rounds):
             for name in names[step % len(names) :] + names[: step % len(names)]:
-                count = planned[name]
-                if step * count // rounds != (step + 1) * count // rounds:
-                    seconds[name].append(time_once(calls[name]))
+                count, is_quick = planned[name]
+                if step * count // rounds == (step + 1) * count // rounds:
+                    continue
+                if is_quick:
+                    calls[name]()
+                seconds[name].append(time_once(calls[name]))
     finally:
         if was_collecting:
             gc.enable()
     return {name: Timing(tuple(values)) for name, values in seconds.items()}
 
 
-def _planned_calls(call: Callable[[], object], rounds: int, budget: float, fewest: int) -> int:
-    """Load and compile with a first call, and choose the number of timed calls by a second one."""
-    first = time_once(call)
-    if first > budget:
-        return 1
-    return min(rounds, max(fewest, int(budget / max(time_once(call), 1e-9))))
+def _planned(call: Callable[[], object], rounds: int, budget: float, fewest: int) -> tuple[int, bool]:
+    """Load and compile with a first call; by a second one choose the number of timed calls, and tell if it is quick."""
+    if time_once(call) > budget:
+        return 1, False
+    second = time_once(call)
+    return min(rounds, max(fewest, int(budget / max(second, 1e-9)))), second < QUICK
 
 
 def time_once(call: Callable[[], object]) -> float:

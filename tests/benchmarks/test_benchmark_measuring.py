@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,31 +14,40 @@ from end_labels import spread
 from measuring import Bar, Timing, interleaved, machine, verdict, version_of, write_json
 
 
-def test_every_call_is_timed_in_every_round_and_the_first_one_changes() -> None:
-    order: list[str] = []
-    calls = {name: lambda name=name: order.append(name) for name in "abc"}
-    timings = interleaved(calls, rounds=6, budget=60.0)
-    assert [len(timing.seconds) for timing in timings.values()] == [6, 6, 6]
-    timed = order[6:]
-    assert [timed[i] for i in range(0, 18, 3)] == list("abcabc")
-    assert all(sorted(timed[i : i + 3]) == list("abc") for i in range(0, 18, 3))
+def run(seconds: dict[str, float], monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[list[str], dict[str, int]]:
+    """Interleave calls of known durations; return the names in the order of the timed calls, and how many of each."""
+    called: list[str] = []
+    timed: list[str] = []
+
+    def time_once(call: Callable[[], object]) -> float:
+        call()
+        timed.append(called[-1])
+        return seconds[called[-1]]
+
+    monkeypatch.setattr("measuring.time_once", time_once)
+    timings = interleaved({name: lambda name=name: called.append(name) for name in seconds}, **options)
+    assert all(set(timing.seconds) == {seconds[name]} for name, timing in timings.items())
+    for name, duration in seconds.items():
+        untimed = called.count(name) - timed.count(name)
+        assert untimed == (len(timings[name].seconds) if duration < 0.01 else 0)
+    return timed, {name: len(timing.seconds) for name, timing in timings.items()}
 
 
-def test_what_is_slow_is_called_less_often_spread_over_the_rounds() -> None:
-    order: list[str] = []
-    clock = iter(np.arange(0.0, 1e6))
+def test_every_call_is_timed_in_every_round_and_the_first_one_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed, counts = run({"a": 1e-3, "b": 2e-2, "c": 1e-3}, monkeypatch, rounds=6, budget=60.0)
+    assert counts == {"a": 6, "b": 6, "c": 6}
+    rounds = timed[6:]
+    assert [rounds[i] for i in range(0, 18, 3)] == list("abcabc")
+    assert all(sorted(rounds[i : i + 3]) == list("abc") for i in range(0, 18, 3))
 
-    def slow() -> None:
-        order.append("slow")
 
-    calls = {"fast": lambda: order.append("fast"), "slow": slow}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("measuring.time_once", lambda call: (call(), next(clock), 2.0 if call is slow else 1e-3)[-1])
-        timings = interleaved(calls, rounds=12, budget=8.0)
-        assert [len(timing.seconds) for timing in timings.values()] == [12, 4]
-        places = [place for place, name in enumerate(name for name in order[4:]) if name == "slow"]
-        assert set(np.diff(places)) <= {3, 4, 5}
-        assert len(interleaved(calls, rounds=12, budget=1.0)["slow"].seconds) == 1
+def test_what_is_slow_is_called_less_often_spread_over_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed, counts = run({"fast": 1e-3, "slow": 2.0}, monkeypatch, rounds=12, budget=8.0)
+    assert counts == {"fast": 12, "slow": 4}
+    places = [place for place, name in enumerate(timed[4:]) if name == "slow"]
+    assert set(np.diff(places)) <= {3, 4, 5}
+    assert run({"fast": 1e-3, "slow": 2.0}, monkeypatch, rounds=12, budget=3.0)[1]["slow"] == 3
+    assert run({"fast": 1e-3, "slow": 2.0}, monkeypatch, rounds=12, budget=1.0)[1]["slow"] == 1
 
 
 def test_timing_gives_medians_and_quartiles() -> None:
