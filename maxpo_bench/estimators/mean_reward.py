@@ -7,8 +7,15 @@ import math
 import torch
 from torch import Tensor
 
-from maxpo_bench.estimators.checks import one, two
-from maxpo_bench.estimators.gaps import centre, sort_groups
+from maxpo_bench.estimators.checks import (
+    SmallestGroup,
+    check_group_size,
+    check_k,
+    check_rewards,
+    check_spread,
+    one,
+    two,
+)
 
 
 def reinforce_l1o(rewards: Tensor, k: int = 1) -> Tensor:
@@ -27,8 +34,9 @@ def reinforce_l1o(rewards: Tensor, k: int = 1) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < 2``, or rewards that are NaN or infinite.
     """
-    groups, _ = sort_groups(rewards, k, "reinforce_l1o", two)
-    return groups.restore(centre(groups.values - groups.lowest) * (groups.n / (groups.n - 1)))
+    centred, dtype = less_mean(rewards, k, "reinforce_l1o", two)
+    n = rewards.shape[-1]
+    return (centred * (n / (n - 1))).to(dtype)
 
 
 def dr_grpo(rewards: Tensor, k: int = 1) -> Tensor:
@@ -47,8 +55,8 @@ def dr_grpo(rewards: Tensor, k: int = 1) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < 1``, or rewards that are NaN or infinite.
     """
-    groups, _ = sort_groups(rewards, k, "dr_grpo", one)
-    return groups.restore(centre(groups.values - groups.lowest))
+    centred, dtype = less_mean(rewards, k, "dr_grpo", one)
+    return centred.to(dtype)
 
 
 def grpo(rewards: Tensor, k: int = 1, *, eps: float = 1e-4, ddof: int = 1) -> Tensor:
@@ -74,8 +82,42 @@ def grpo(rewards: Tensor, k: int = 1, *, eps: float = 1e-4, ddof: int = 1) -> Te
         raise ValueError(f"eps must be finite and >= 0, got {eps}: 1e-4 is TRL's value")
     if ddof not in (0, 1):
         raise ValueError(f"ddof must be 0 (population) or 1 (sample standard deviation), got {ddof}")
-    groups, _ = sort_groups(rewards, k, "grpo", two)
-    return groups.restore(z_score(centre(groups.values - groups.lowest), eps=eps, ddof=ddof))
+    centred, dtype = less_mean(rewards, k, "grpo", two)
+    return z_score(centred, eps=eps, ddof=ddof).to(dtype)
+
+
+def less_mean(rewards: Tensor, k: int, name: str, smallest: SmallestGroup) -> tuple[Tensor, torch.dtype]:
+    """Check the arguments of estimator ``name``; return the rewards less their mean, float64, and the dtype wanted.
+
+    An offset of the rewards costs nothing, and the order of the samples does not matter to the last bit.
+
+    Raises:
+        TypeError: ``k`` is no integer, or ``rewards`` no real tensor.
+        ValueError: ``k < 1``, groups smaller than ``smallest(k)``, NaN or infinite rewards.
+    """
+    k = check_k(k)
+    dtype = check_rewards(rewards)
+    check_group_size(name, rewards.shape[-1], k, smallest(k))
+    exact = rewards.detach().double()
+    low, high = torch.aminmax(exact, dim=-1, keepdim=True)
+    check_spread(rewards, low, high, dtype)
+    scale = torch.where(high > low, high - low, 1.0)
+    shares = (exact - low) / scale
+    return (shares - mean_of_shares(shares)) * scale, dtype
+
+
+def mean_of_shares(shares: Tensor) -> Tensor:
+    """Return the mean over the group, `[..., 1]`, of float64 values between 0 and 1: the same in whatever order.
+
+    They are split into pieces of 26 bits, the sums of which are exact for n up to 2^26; what is left after three pieces
+    is rounded away.
+    """
+    rest, sums = shares * 2.0**26, list[Tensor]()
+    for _ in range(3):
+        piece = rest.round()
+        sums.append(piece.sum(-1, keepdim=True))
+        rest = (rest - piece) * 2.0**26
+    return (sums[0] + (sums[1] + sums[2] * 2.0**-26) * 2.0**-26) * (2.0**-26 / shares.shape[-1])
 
 
 def z_score(centred: Tensor, *, eps: float, ddof: int) -> Tensor:
@@ -86,5 +128,6 @@ def z_score(centred: Tensor, *, eps: float, ddof: int) -> Tensor:
     largest = centred.abs().amax(-1, keepdim=True)
     safe = torch.where(largest > 0, largest, 1.0)
     unit = centred / safe
-    deviation = torch.sqrt((unit * unit).sum(-1, keepdim=True) / (centred.shape[-1] - ddof))
+    n = centred.shape[-1]
+    deviation = torch.sqrt(mean_of_shares(unit * unit) * (n / (n - ddof)))
     return torch.where(largest > 0, unit / (deviation + eps / safe), 0.0)

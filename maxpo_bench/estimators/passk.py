@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from maxpo_bench.estimators.binomials import binomial_ratios, complements
 from maxpo_bench.estimators.checks import (
     check_binary,
     check_group_size,
@@ -16,7 +18,7 @@ from maxpo_bench.estimators.checks import (
     two,
 )
 from maxpo_bench.estimators.gap_form import PASSK_ANALYTIC
-from maxpo_bench.estimators.gaps import sort_groups, survival_weights
+from maxpo_bench.estimators.gaps import constant, sort_groups
 
 
 def passk_analytic(rewards: Tensor, k: int) -> Tensor:
@@ -91,15 +93,13 @@ def passk_top1(rewards: Tensor, k: int | None = None) -> Tensor:
 def normalised_values(n: int, k: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Return the normalised advantage of a one and of a zero, each `[n+1]` by the number of zeros z.
 
-    With u = C(z, K) / C(n, K) = 1 - rho they are sqrt(u / (1-u)) and -(n-z)/z times that; 0 where rho is 0 or 1.
-    The square root of u is a running product of its own, so that small u does not underflow first.
+    With u = C(z, K) / C(n, K) = 1 - rho they are sqrt(u / (1-u)) and -(n-z)/z times that; 0 where rho is 0 or 1. Powers
+    of two are taken out of u before the root, so that small u does not underflow first.
     """
-    with torch.inference_mode(False), torch.no_grad():
-        z = torch.arange(n, 0, -1, dtype=torch.float64, device="cpu")
-        root = torch.sqrt((z - k).clamp_(min=0) / z).cumprod(0).flip(0)
-        of_one = torch.zeros(n + 1, dtype=torch.float64)
-        of_one[1:n] = root[1:] / torch.sqrt(survival_weights(n, k, torch.device("cpu")))
-        of_zero = torch.zeros_like(of_one)
-        z = z.flip(0)
-        of_zero[1:] = -(n - z) / z * of_one[1:]
-        return of_one.to(device), (of_zero + 0.0).to(device)
+    mantissas, exponents = binomial_ratios(n, k)
+    of_one = [
+        math.ldexp(math.sqrt(mantissa * 2 ** (exponent % 2) / rest), exponent // 2) if rest else 0.0
+        for mantissa, exponent, rest in zip(mantissas, exponents, complements(n, k), strict=True)
+    ]
+    of_zero = [0.0, *((z - n) / z * of_one[z] for z in range(1, n + 1))]
+    return constant(of_one, device), constant(of_zero, device) + 0.0

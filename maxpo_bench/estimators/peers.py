@@ -7,10 +7,11 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from maxpo_bench.estimators.binomials import binomial_ratios
 from maxpo_bench.estimators.checks import k_samples, k_samples_and_another
 from maxpo_bench.estimators.expected_improvement import canonical_by_rank
 from maxpo_bench.estimators.gap_form import ALL_SUBSETS_CENTERED, PKPO_SLOO_MINUS_ONE
-from maxpo_bench.estimators.gaps import SortedGroups, centre, sort_groups
+from maxpo_bench.estimators.gaps import SortedGroups, centre, constant, sort_groups
 from maxpo_bench.estimators.mean_reward import z_score
 from maxpo_bench.estimators.pieces import conditional_max_by_rank, leave_one_out_max_by_rank
 
@@ -123,17 +124,15 @@ def rescaled_weights(groups: SortedGroups, k: int) -> Tensor:
 
     The z-score does not see a common factor, while q itself underflows float64 in large groups.
     """
-    logs = log_subset_weights(groups.n, k, groups.values.device)
-    rank = torch.arange(1, groups.n, device=logs.device)
-    highest = torch.where(groups.gaps() > 0, rank, 0).amax(-1, keepdim=True)
-    reference = torch.nn.functional.pad(logs, (1, 0))[highest]
-    usable = torch.isfinite(reference) & (rank <= highest)
-    return torch.where(usable, torch.exp(logs - reference), 0.0)
+    mantissas, exponents = split_weights(groups.n, k, groups.values.device)
+    rank = torch.arange(1, groups.n, device=mantissas.device)
+    highest = torch.where(groups.gaps() > 0, rank, 1).amax(-1, keepdim=True) - 1
+    quotient = mantissas / mantissas[highest] * torch.exp2((exponents - exponents[highest]).clamp_(max=0))
+    return torch.where((mantissas[highest] > 0) & (rank <= highest + 1), quotient, 0.0)
 
 
 @lru_cache(maxsize=512)
-def log_subset_weights(n: int, k: int, device: torch.device) -> Tensor:
-    """Return log q(m-2) for m = 2..n, `[n-1]` float64; -inf where q is 0."""
-    with torch.inference_mode(False), torch.no_grad():
-        m = torch.arange(n, 1, -1, dtype=torch.float64, device="cpu")
-        return torch.log((m - k).clamp_(min=0) / (m - 1)).cumsum(0).flip(0).to(device)
+def split_weights(n: int, k: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return mantissas and exponents of q(m-2) = C(m-2, K-1) / C(n-1, K-1) for m = 2..n, each `[n-1]` float64."""
+    mantissas, exponents = binomial_ratios(n - 1, k - 1)
+    return constant(mantissas[:-1], device), constant(exponents[:-1], device)
