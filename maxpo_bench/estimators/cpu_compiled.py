@@ -2,12 +2,12 @@
 
 Eight groups are sorted at a time, one in each lane of vectors of eight 64-bit integers. A float32 reward becomes an
 integer of the same order in the upper half of a key, with its place in the lower half; a float64 reward takes a whole
-key, and its place is carried along. A sorting network has no branches and works on all lanes at once: Batcher's
-odd-even merge sort of 16 rows in registers, then bitonic merges, up to 16 rows in registers at a time (Batcher 1968,
-Sorting networks and their applications). A single large group is cut into eight lanes, which are merged at the end.
+key, and its place is carried along. Sorting networks (Batcher 1968) have no branches and work on all lanes at once: an
+odd-even merge sort of 16 rows in registers, then bitonic merges, up to 16 rows in registers at a time. A single large
+group is cut into eight lanes, which are merged at the end.
 
-The vector instructions are written for LLVM, as Numba intrinsics: its vectoriser does not find them in loops over
-lanes. All compiled code is in this one file, since Numba renews its cache only when the file of a function changes.
+The vector instructions are written for LLVM, as Numba intrinsics: its vectoriser does not find them. All compiled code
+is in this one file, since Numba renews what it keeps on disk only when the file of a function changes.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def fill_side_by_side(
         fits &= _scan_groups(columns, sums, totals, by_row, padding, rows, np.float64(largest))
         for lane in range(LANES):
             totals[lane] = totals[lane] / n if centred else 0.0
-        _put_back(columns, sums, offsets, totals, result, start, padding, rows)
+        _put_back(columns, sums, offsets, totals, result[start:], padding, rows)
     return fits
 
 
@@ -90,7 +90,7 @@ def fill_one_by_one(
         by_rank[_slot(rank, rows)] = gaps[rank - padding - 1] if rank > padding else 0.0
     fits = True
     for start in range(first * n, stop * n, n):
-        _pad(columns, padding)
+        columns[-1][:padding], columns[0][:padding] = 0, LOWEST
         for i in range(n):
             _pack(columns, padding + i, bits[start + i], i, bits.itemsize)
         _sort(columns, rows, rows * LANES)
@@ -103,9 +103,8 @@ def fill_one_by_one(
             offsets[lane] = offset
             total += totals[lane] + offset * rows
             offset += sums[_slot(lane * rows + rows - 1, rows)]
-        for lane in range(LANES):
-            totals[lane] = total / n if centred else 0.0
-        _put_back(columns, sums, offsets, totals, result, start, 0, rows)
+        totals[:] = total / n if centred else 0.0
+        _put_back(columns, sums, offsets, totals, result[start:], 0, rows)
     return fits
 
 
@@ -117,25 +116,20 @@ def _buffers(source: int, target: int, count: int, rows: int, largest: Any) -> t
 @overload(_buffers, strict=False)
 def _buffers_by_type(source: Any, target: Any, count: Any, rows: Any, largest: Any) -> Any:  # pyright: ignore[reportUnusedFunction]
     def single(source: int, target: int, count: int, rows: int, largest: Any) -> tuple[Array, Array, Columns]:
-        return _carray(_int32(source), count), _carray(_float32(target), count), (_keys(rows),)
+        return _carray(_int32(source), count), _carray(_float32(target), count), (_aligned(rows, np.int64),)
 
     def double(source: int, target: int, count: int, rows: int, largest: Any) -> tuple[Array, Array, Columns]:
-        return _carray(_int64(source), count), _carray(_float64(target), count), (_keys(rows), _keys(rows))
+        keys, places = _aligned(rows, np.int64), _aligned(rows, np.int64)
+        return _carray(_int64(source), count), _carray(_float64(target), count), (keys, places)
 
     return single if largest == types.float32 else double
 
 
 @_compiled
-def _aligned(rows: int) -> Array:
+def _aligned(rows: int, dtype: Any = np.float64) -> Array:
     """Return an uninitialised flat array of rows of eight, on a cache line's border."""
-    raw = np.empty((rows + 1) * LANES)
-    start = (-raw.ctypes.data % 64) // 8
-    return raw[start : start + rows * LANES]
-
-
-@_compiled
-def _keys(rows: int) -> Array:
-    return _aligned(rows).view(np.int64)
+    raw = np.empty((rows + 1) * LANES, dtype)
+    return raw[(-raw.ctypes.data % 64) // 8 :]
 
 
 @_compiled
@@ -154,16 +148,9 @@ def _pack(columns: Columns, at: int, bits: int, place: int, itemsize: int) -> No
 
 
 @_compiled
-def _pad(columns: Columns, count: int) -> None:
-    for at in range(count):
-        columns[-1][at] = 0
-        columns[0][at] = LOWEST
-
-
-@_compiled
 def _load_groups(columns: Columns, bits: Array, start: int, n: int, last: int, padding: int) -> None:
     """Load a group into each lane, from row ``padding`` on."""
-    _pad(columns, padding * LANES)
+    columns[-1][: padding * LANES], columns[0][: padding * LANES] = 0, LOWEST
     if n >= LANES:
         for i in range(0, n, LANES):
             tile = min(i, n - LANES)
@@ -177,38 +164,29 @@ def _load_groups(columns: Columns, bits: Array, start: int, n: int, last: int, p
 
 @_compiled
 def _sort(columns: Columns, rows: int, length: int) -> None:
-    """Sort the lanes apart (``length == rows``), or all of them as one sequence, lane after lane (8 rows)."""
+    """Sort each lane (``length == rows``), or all of them as one sequence, lane after lane (8 rows)."""
     if rows < BLOCK:
         _sort_8(columns, 0, 1)
     for row in range(0, rows - BLOCK + 1, BLOCK):
         _sort_16(columns, row, 1)
     half = min(rows, BLOCK)
-    while half < length:
-        if half < rows:
-            for block in range(0, rows, 2 * half):
-                for i in range(half):
-                    _halve_2(columns, block + i, 2 * half - 1 - 2 * i)
-        else:
-            _merge_lanes(columns, rows, half // rows)
+    while half < length:  # a bitonic merge begins with the comparison of the first with the last, and so on inwards
+        for block in range(0, rows if half < rows else 0, 2 * half):
+            for i in range(half):
+                _halve_2(columns, block + i, 2 * half - 1 - 2 * i)
+        for row in range(0 if half < rows else rows // 2):
+            if half == rows:
+                _across_1(columns, row, rows - 1 - row)
+            elif half == 2 * rows:
+                _across_3(columns, row, rows - 1 - row)
+            else:
+                _across_7(columns, row, rows - 1 - row)
+        for row in range(rows if half > rows else 0):
+            if half == 4 * rows:
+                _across_2(columns, row, row)
+            _across_1(columns, row, row)
         _halve(columns, rows, min(half, rows))
         half *= 2
-
-
-@_compiled
-def _merge_lanes(columns: Columns, rows: int, lanes: int) -> None:
-    """Begin the merge of runs of 1, 2 or 4 lanes: all comparisons between lanes."""
-    for row in range(rows // 2):
-        if lanes == 1:
-            _across_1(columns, row, rows - 1 - row)
-        elif lanes == 2:
-            _across_3(columns, row, rows - 1 - row)
-        else:
-            _across_7(columns, row, rows - 1 - row)
-    for row in range(rows):
-        if lanes == 4:
-            _across_2(columns, row, row)
-        if lanes >= 2:
-            _across_1(columns, row, row)
 
 
 @_compiled
@@ -357,11 +335,8 @@ def _scan(chunked: bool) -> Any:
     return _vector_code(emit, types.boolean)
 
 
-def _emit_put_back(
-    b: Any, columns: Any, sums: Any, offsets: Any, means: Any, result: Any, start: Any, first: Any, rows: Any
-) -> None:
+def _emit_put(b: Any, columns: Any, sums: Any, offsets: Any, means: Any, target: Any, first: Any, rows: Any) -> None:
     """Put (sum + its lane's offset) - its lane's mean to its place."""
-    target = b.gep(result, [start])
     offset, mean = _load(b, offsets, I64(0), SUMS), _load(b, means, I64(0), SUMS)
     with cgutils.for_range_slice(b, first, rows, I64(1), inc=True) as (row, _count):
         values = b.fsub(b.fadd(_load(b, sums, row, SUMS), offset), mean)
@@ -417,7 +392,7 @@ def _pointer(number: Any, kind: Any) -> Any:
 _sort_8, _sort_16 = _network(_odd_even_sort(8), 8), _network(_odd_even_sort(16), 16)
 _halve_2, _halve_4, _halve_8, _halve_16 = (_network(_halvings(count), count) for count in (2, 4, 8, 16))
 _across_1, _across_2, _across_3, _across_7 = (_across(mask) for mask in (1, 2, 3, 7))
-_load_tile, _put_back = _vector_code(_emit_tile), _vector_code(_emit_put_back)
+_load_tile, _put_back = _vector_code(_emit_tile), _vector_code(_emit_put)
 _scan_groups, _scan_lanes = _scan(False), _scan(True)
 _int32, _int64 = _pointer(types.int32, I32), _pointer(types.int64, I64)
 _float32, _float64 = _pointer(types.float32, SINGLES.element), _pointer(types.float64, SUMS.element)
