@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from maxpo_bench.estimators import Estimator
 from maxpo_bench.moments.count_chain import Arms, Squares, Tables, second_moments
+from maxpo_bench.moments.device import find_device
 from maxpo_bench.moments.gap_table import GapTable, gap_table
 from maxpo_bench.moments.gradient import FloatArray
 from maxpo_bench.objectives import max_at_k_gradient
@@ -87,12 +88,13 @@ def exact_moments(
     Raises:
         CertificateError: an estimator fails on some group (the message shows it).
         ValueError: an estimator that is no gap sum, a group size that one does not take or that is too large, shapes
-            that don't fit, or values that are not finite.
+            that don't fit, values that are not finite, or no such device.
     """
     rewards, logit_rows = _checked(arm_rewards, logits, n)
     tables = [_table(estimator, n, rewards) for estimator in estimators]
     mean = np.empty((len(tables), *rewards.shape))
     variance = np.empty((len(tables), len(rewards)))
+    device = find_device(device)
     stacked, order = Tables.of(tables, device)
     for start in range(0, len(rewards), CHUNK):
         part = slice(start, min(start + CHUNK, len(rewards)))
@@ -143,7 +145,7 @@ def _chunk(
     tables: Tables,
     rewards: FloatArray,
     logits: FloatArray,
-    device: str | torch.device,
+    device: torch.device,
     report: Callable[[int, int], None],
 ) -> tuple[FloatArray, FloatArray]:
     """Mean [E, B, A] and total variance [E, B] of the unscaled estimates."""

@@ -13,9 +13,9 @@ import torch
 
 from maxpo_bench.estimators import Estimator
 from maxpo_bench.moments.blackbox import evaluate_tensor
+from maxpo_bench.moments.device import find_device
 from maxpo_bench.moments.gradient import FloatArray
 from maxpo_bench.moments.instances import BanditInstance
-from maxpo_bench.moments.sampling_device import find_device
 from maxpo_bench.moments.sampling_device import sum_question as sum_question_on_device
 from maxpo_bench.moments.sampling_sums import (
     GroupSums,

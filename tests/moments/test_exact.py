@@ -246,3 +246,8 @@ class TestGapTable:
         estimator = get_estimator("pkpo_sloo", 3)
         predicted = gap_table(estimator, 7).advantages(rewards)
         np.testing.assert_allclose(predicted, estimator(torch.tensor(rewards)).numpy(), atol=1e-14)
+
+
+def test_a_missing_device_is_named():
+    with pytest.raises(ValueError, match=r"device='cuda:99' cannot be used .*device='cpu'"):
+        exact_moments([get_estimator("ei", 2)], [[0.0, 1.0]], [[0.0, 0.0]], 4, device="cuda:99")
