@@ -42,6 +42,8 @@ ARMS = (10, 100, 1000, 10000)
 GROUP_SIZES = (8, 16, 32, 64)
 SAMPLED = ((100, 16), (1000, 16), (1000, 64), (10000, 16))
 EXACT_LIMITS = {(1000, 16): 3.0, (10000, 64): 120.0}
+SAMPLING_LIMITS = {(1000, 16): {"over_numbers": 10.0, "loop_over_sampled": 150.0}}
+SAMPLING_LABELS = {"over_numbers": "sampling over its random numbers", "loop_over_sampled": "NumPy loop over sampling"}
 DRAWN_AT_ONCE = 2**16
 Row = dict[str, Any]
 
@@ -90,7 +92,8 @@ def time_exact(options: argparse.Namespace) -> list[Row]:
                 for name, seconds in timing.to_dict().items()
                 if name != "calls"
             }
-            rows.append({"arms": arms, "n": n, "k": K, "calls": len(timing.seconds), **per_instance})
+            place = {"arms": arms, "n": n, "k": K, "bar_ms": EXACT_LIMITS.get((arms, n))}
+            rows.append({**place, "calls": len(timing.seconds), **per_instance})
     return rows
 
 
@@ -117,6 +120,7 @@ def time_sampling(options: argparse.Namespace) -> list[Row]:
                 "n": n,
                 "k": K,
                 "groups": options.groups,
+                "bars": SAMPLING_LIMITS.get((arms, n), {}),
                 "over_numbers": timings["sampled"].over(timings["numbers"]),
                 "loop_over_sampled": timings["loop"].over(timings["sampled"]) * loop_factor,
                 **{name: timing.to_dict() for name, timing in timings.items()},
@@ -142,17 +146,16 @@ def all_bars(report: Row) -> list[Bar]:
     """Hold the figures of a report to their bars."""
     bars = []
     for row in report["exact"]:
-        limit = EXACT_LIMITS.get((row["arms"], row["n"]))
-        if limit is not None:
+        if row["bar_ms"] is not None:
             what = f"exact moments per instance, {row['arms']} arms, n={row['n']}"
-            bars.append(Bar(what, limit, row["median_ms_per_instance"], unit=" ms"))
+            bars.append(Bar(what, row["bar_ms"], row["median_ms_per_instance"], unit=" ms"))
     largest = max(each["difference"] for each in report["enumeration"])
     bars.append(Bar("largest relative difference from enumeration", 1e-12, largest))
     bars += [agreement_bar(report["agreement"], moment) for moment in ("mean", "variance")]
     for row in report["sampling"]:
-        if (row["arms"], row["n"]) == (1000, 16):
-            bars.append(Bar("sampling over its random numbers, 1000 arms, n=16", 10.0, row["over_numbers"], unit="x"))
-            bars.append(Bar("NumPy loop over sampling, 1000 arms, n=16", 150.0, row["loop_over_sampled"], False, "x"))
+        for key, limit in row["bars"].items():
+            what = f"{SAMPLING_LABELS[key]}, {row['arms']} arms, n={row['n']}"
+            bars.append(Bar(what, limit, row[key], key == "over_numbers", "x"))
     note = "" if report["figures_s"] is not None else "pass --figures"
     bars.append(Bar("reproduce fig1 fig4 fig5", 90.0, report["figures_s"], unit=" s", note=note))
     return bars

@@ -12,9 +12,8 @@ from maxpo_bench.plots.style import BLUE, BROWN, DOUBLE_COLUMN, GREEN, ORANGE, P
 
 SIZE_COLORS = (BLUE, GREEN, ORANGE, PURPLE, BROWN)
 MARKERS = "os^Dv"
-LIMITS = ((1000, 3.0), (10000, 120.0))
 LOOP = "NumPy loop\nover sampling"
-SAMPLING_LIMITS = {"over_numbers": 10.0, "loop_over_sampled": 150.0}
+CROSS = {"marker": "x", "markersize": 5, "markeredgewidth": 1.2, "linestyle": "", "zorder": 5}
 
 
 def bandit_figure(report: dict[str, Any]) -> Figure:
@@ -27,8 +26,8 @@ def bandit_figure(report: dict[str, Any]) -> Figure:
         return finish(
             figure,
             f"Left: EI, EI+L1O and EI+L2O in one call of exact_moments, {setting['instances']} instances each, K = 4; "
-            f"crosses: bars, at n = 16 and 64. Right: {setting['groups']} groups of EI+L2O, K = 4; crosses: bars (at "
-            f"most 10, at least 150). One thread, medians, seed {setting['seed']}, {described['cpu']}, torch "
+            f"crosses: at most. Right: {setting['groups']} groups of EI+L2O, K = 4; crosses: blue "
+            f"at most, orange at least. One thread, medians, seed {setting['seed']}, {described['cpu']}, torch "
             f"{described['versions']['torch']}.",
         )
 
@@ -41,9 +40,11 @@ def _exact_panel(axes: Axes, rows: list[dict[str, Any]]) -> None:
         arms, times = zip(*line, strict=True)
         color = SIZE_COLORS[place % len(SIZE_COLORS)]
         axes.plot(arms, times, color=color, marker=MARKERS[place % len(MARKERS)])
+        bars = [(row["arms"], row["bar_ms"]) for row in rows if row["n"] == n and row["bar_ms"] is not None]
+        for bar in bars:
+            axes.plot(*bar, color=color, **CROSS)
         ends.append(End(arms[-1], times[-1], f"$n$ = {n}", color))
     axes.set(xscale="log", yscale="log", xlabel="Number of arms", ylabel="Exact moments: ms per instance")
-    axes.plot(*zip(*LIMITS, strict=True), color="0.3", marker="x", linestyle="", zorder=5)
     label_ends(axes, ends, column=1.6 * max(end.x for end in ends), gap=1.4)
 
 
@@ -54,12 +55,13 @@ def _sampling_panel(axes: Axes, rows: list[dict[str, Any]]) -> None:
         ("over_numbers", "sampling over its\nrandom numbers", BLUE, "o"),
         ("loop_over_sampled", LOOP, ORANGE, "s"),
     )
-    barred = [place for place, row in enumerate(rows) if (row["arms"], row["n"]) == (1000, 16)]
     ends = []
     for key, text, color, marker in series:
         ratios = [row[key] for row in rows]
         axes.plot(places, ratios, color=color, marker=marker)
-        axes.plot(barred, [SAMPLING_LIMITS[key]] * len(barred), color=color, marker="x", markersize=5, linestyle="")
+        for place, row in enumerate(rows):
+            if key in row["bars"]:
+                axes.plot(place, row["bars"][key], color=color, **CROSS)
         ends.append(End(places[-1], ratios[-1], text, color))
     label_ends(axes, ends, column=len(rows) - 0.6, gap=2.0)
     axes.set_xticks(places, [f"{row['arms']}\n$n$ = {row['n']}" for row in rows])

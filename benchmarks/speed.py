@@ -1,4 +1,4 @@
-"""Start-up, certificate and estimator speed: medians of one run, printed and optionally written as JSON.
+"""Start-up and certificate speed: medians of one run, printed and optionally written as JSON.
 
 python benchmarks/speed.py --out results/benchmarks/speed.json
 """
@@ -20,8 +20,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 
-from maxpo_bench.estimators import ESTIMATORS, ei_l2o, get_estimator
-from maxpo_bench.estimators.reference import ei_dense, l2o_dense
+from maxpo_bench.estimators import ESTIMATORS
 from maxpo_bench.moments import certify
 
 
@@ -53,25 +52,8 @@ def certificates(repeats: int) -> dict[str, float]:
     return {name: median_seconds(lambda name=name: certify(name), repeats) for name in ESTIMATORS}
 
 
-def estimators(repeats: int) -> dict[str, dict[str, float]]:
-    """EI+L2O by gaps against the dense quadratic form, 64 groups in float64."""
-    table = {}
-    for n in (16, 64, 256):
-        rewards = torch.randn(64, n, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
-        gaps = median_seconds(lambda r=rewards: ei_l2o(r, 4), repeats)
-        dense = median_seconds(lambda r=rewards: ei_dense(r, 4) - l2o_dense(r, 4), repeats)
-        table[f"n={n}"] = {"gap form": gaps, "dense form": dense, "ratio": dense / gaps}
-    return table
-
-
-def agreement() -> float:
-    rewards = torch.randn(8, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    found = get_estimator("ei_l2o", 4)(rewards)
-    return float((found - (ei_dense(rewards, 4) - l2o_dense(rewards, 4))).abs().max())
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
@@ -79,8 +61,6 @@ def main() -> None:
     result: dict[str, Any] = {
         "start-up [s]": start_up(options.repeats),
         "certificate [s]": certificates(max(options.repeats // 2, 1)),
-        "EI+L2O, 64 groups [s]": estimators(options.repeats * 5),
-        "largest difference of the two forms": agreement(),
     }
     text = json.dumps(result, indent=2, sort_keys=True) + "\n"
     print(text, end="")

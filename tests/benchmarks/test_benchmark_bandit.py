@@ -62,7 +62,10 @@ def test_bandit_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_bars_of_exact_moments_are_at_their_cells() -> None:
-    exact = [{"arms": arms, "n": n, "median_ms_per_instance": 50.0} for arms, n in ((1000, 16), (10000, 64), (10, 8))]
+    exact = [
+        {"arms": arms, "n": n, "median_ms_per_instance": 50.0, "bar_ms": bandit.EXACT_LIMITS.get((arms, n))}
+        for arms, n in ((1000, 16), (10000, 64), (10, 8))
+    ]
     near = {"arms": 5, "n": 8, "k": 2, "largest_z_of_mean": 1.0, "largest_z_of_variance": 7.0}
     far = {"arms": 2, "n": 8, "k": 3, "largest_z_of_mean": 2.0, "largest_z_of_variance": 1.0}
     agreement = {"agreement": [near, far], "enumeration": [{"difference": 1e-15}]}
