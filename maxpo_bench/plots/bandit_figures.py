@@ -134,10 +134,17 @@ def _width(panels: int) -> float:
     return SINGLE_COLUMN if panels == 1 else DOUBLE_COLUMN
 
 
+def _kinds(frame: Frame) -> list[str]:
+    """Say whether the moments are exact, where the data tells."""
+    kinds = sorted(frame["kind"].unique()) if "kind" in frame.columns else []
+    both = "lines: exact moments, points: sampled"
+    return [both if len(kinds) > 1 else f"{kinds[0]} moments"] if kinds else []
+
+
 def _caption(caption: str, frame: Frame, text: str) -> str:
-    """Join the caller's caption with how many instances, and whatever of n, K and the number of arms is fixed."""
+    """Join the caller's caption with how many instances, what is exact, and what of n, K and the arms is fixed."""
     counts = frame.groupby(["estimator", "group_size"])["instance"].nunique()
-    parts = [text, count_text([int(count) for count in counts], "instance")]
+    parts = [text, count_text([int(count) for count in counts], "instance"), *_kinds(frame)]
     for column, name in (("group_size", "n = "), ("k", "K = "), ("num_arms", "arms: ")):
         values = frame[column].unique() if column in frame.columns else []
         if len(values) == 1 and values[0]:

@@ -130,8 +130,10 @@ def measure(
 
     Raises:
         CertificateError: an estimator fails on some group (the message shows it).
+        ValueError: an estimator takes none of the figures' (n, K).
     """
     settings = list(dict.fromkeys(each for figure in figures for each in settings_of(figure, size)))
+    _check_subjects(subjects, settings)
     jobs = [
         [Cell.of(setting, subject, device) for subject in subjects if subject.supports(setting.n, setting.k)]
         for setting in settings
@@ -151,6 +153,16 @@ def measure(
             _tell(progress, len(found), total)
         _tell(progress, len(found), total)
     return Measured(size, {cell: found[cell] for cells in jobs for cell in cells}, computed)
+
+
+def _check_subjects(subjects: Sequence[Candidate], settings: Sequence[Setting]) -> None:
+    for subject in subjects:
+        if not any(subject.supports(setting.n, setting.k) for setting in settings):
+            pairs = ", ".join(sorted({f"({setting.n}, {setting.k})" for setting in settings}))
+            raise ValueError(
+                f"{subject.name} takes groups of at least {subject.metadata.min_group_size} samples and K from "
+                f"{subject.metadata.min_k}, which excludes every (n, K) of the figures: {pairs}"
+            )
 
 
 def _tell(progress: Progress | None, done: int, total: int) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SCHEMA = 1
+DIGITS = "%.12g"
 TITLES = {
     "fig1": "Figure 1: estimation error, and total variance against arms and K",
     "fig4": "Figure 4: total variance against the number of arms",
@@ -57,9 +58,9 @@ class Report:
             "figure": self.figure,
             "title": self.title,
             "caption": self.caption,
-            "findings": [finding.to_dict() for finding in self.findings],
+            "findings": [_rounded(finding.to_dict()) for finding in self.findings],
             "setting": dict(self.setting),
-            "series": [dict(point) for point in self.series],
+            "series": [_rounded(dict(point)) for point in self.series],
         }
 
     @classmethod
@@ -122,7 +123,7 @@ def write(drawn: Drawn, folder: Path) -> list[Path]:
     report = drawn.report
     paths = save(drawn.picture, folder, report.figure)
     texts = {
-        "csv": drawn.data.to_csv(index=False),
+        "csv": drawn.data.to_csv(index=False, float_format=DIGITS),
         "json": json.dumps(report.to_dict(), sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n",
         "md": "\n".join([NOTICE, "", *section(report, level=1), ""]),
     }
@@ -214,11 +215,15 @@ def _points(panel: str, frame: Frame) -> list[dict[str, Any]]:
     values = frame.groupby(keys)["value"].agg(mean="mean", standard_error="sem", instances="count")
     shares = ratios(frame).groupby(keys)["value"].agg(ratio="mean", ratio_standard_error="sem")
     rows = values.join(shares).reset_index().to_dict("records")
-    return [{"panel": panel, **{str(key): _number(value) for key, value in row.items()}} for row in rows]
+    return [{"panel": panel, **_rounded(row)} for row in rows]
 
 
-def _number(value: Any) -> Any:
-    """Round to what is told apart, and drop what does not exist (EI's ratio to itself)."""
+def _rounded(value: Any) -> Any:
+    """Round to nine digits, which rounding errors don't reach, and drop what does not exist (EI's ratio to itself)."""
+    if isinstance(value, Mapping):
+        return {str(key): _rounded(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(each) for each in value]
     if isinstance(value, float):
         return float(f"{value:.9g}") if value == value else None
     return value

@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from plot_frames import ESTIMATORS, EXAMPLES, bandit_frame, curves_frame, ratio_frame
 from scipy.stats import t
 
 from maxpo_bench import plots
+from maxpo_bench.plots.bandit_panels import doubling_axis
 from maxpo_bench.plots.frames import count_text, curve, mean_interval
-from maxpo_bench.plots.style import DOUBLE_COLUMN, SINGLE_COLUMN, style_of
+from maxpo_bench.plots.style import DOUBLE_COLUMN, SCORE_SQUARE, SINGLE_COLUMN, style_of
 
 
 def line_of(axes, label):
@@ -100,6 +102,55 @@ def test_bias_shows_exact_rows_as_lines_and_sampled_rows_as_points():
     np.testing.assert_allclose(points[0].get_ydata(), 2 * 2 * np.array([10, 100, 1000]) / 16)
     np.testing.assert_allclose(line_of(axes, "_ei").get_ydata(), 4 * 2 * np.array([10, 100, 1000]) / 16)
     assert legend_labels(figure).count(label) == 1
+
+
+@pytest.mark.parametrize(("name", "x"), [("variance_vs_arms", "num_arms"), ("variance_vs_k", "k")])
+def test_sampled_variances_are_points_among_the_exact_lines(name, x):
+    frame = EXAMPLES[name]
+    figure = plots.plot(name, frame.assign(kind=np.where(frame.estimator == "ei_l1o", "sampled", "exact")))
+    axes = figure.axes[0]
+    (points,) = axes.containers
+    assert points.get_label() == style_of("ei_l1o").label
+    assert points[0].get_linestyle() == "None"
+    np.testing.assert_allclose(points[0].get_ydata(), 3 * 2 * np.array(sorted(frame[x].unique())) / 16)
+    assert {line.get_label() for line in axes.get_lines()} >= {style_of(each).label for each in ("ei", "ei_l2o")}
+    assert "lines: exact moments, points: sampled" in caption_of(figure)
+
+
+@pytest.mark.parametrize("kind", ["exact", "sampled"])
+def test_the_caption_says_what_the_moments_are(kind):
+    figure = plots.plot("variance_vs_k", EXAMPLES["variance_vs_k"].assign(kind=kind))
+    assert f"{kind} moments" in caption_of(figure)
+
+
+def test_one_minus_the_policys_square_is_scaled_to_the_reference_at_the_most_arms():
+    frame = EXAMPLES["variance_vs_arms"]
+    figure = plots.plot("variance_vs_arms", frame.assign(score_square=1 - 1 / frame.num_arms))
+    line = line_of(figure.axes[0], SCORE_SQUARE)
+    reference = frame[(frame.estimator == "ei") & (frame.num_arms == 100)].value.mean()
+    np.testing.assert_allclose(line.get_ydata(), reference * np.array([0.5, 0.9, 0.99]) / 0.99)
+    assert legend_labels(figure)[-1] == SCORE_SQUARE
+    assert SCORE_SQUARE not in legend_labels(plots.plot("variance_vs_arms", frame))
+
+
+@pytest.mark.parametrize(
+    ("largest", "ticks"), [(7, [1, 2, 4, 7]), (8, [1, 2, 4, 8]), (15, [1, 2, 4, 8, 15]), (5, [1, 2, 5]), (1, [1])]
+)
+def test_doubling_axes_have_ticks_at_powers_of_two_and_at_their_end(largest, ticks):
+    axes = Figure().subplots()
+    axes.plot([1, largest], [1, 1])
+    doubling_axis(axes, np.array([1, largest]))
+    assert [text.get_text() for text in axes.get_xticklabels()] == [str(tick) for tick in ticks]
+    assert axes.get_xscale() == "log"
+
+
+def test_bands_can_be_one_standard_error():
+    frame = bandit_frame("k", (1, 2), instances=4)
+    rows = frame[frame.estimator == "ei"]
+    line = curve(rows, "k", "value", "instance", band="error")
+    errors = rows.groupby("k")["value"].sem().to_numpy()
+    np.testing.assert_allclose(line.high - line.mean, errors)
+    np.testing.assert_allclose(line.mean - line.low, errors)
 
 
 def test_bias_of_exact_rows_alone_is_labelled_too():

@@ -1,0 +1,223 @@
+"""Cells: each is computed once, kept whole, and found again only while nothing that determines it has changed."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from reproduce_samples import SQUARES, SUBMISSION, TINY
+
+from maxpo_bench.estimators import get_estimator
+from maxpo_bench.leaderboard.submission import SubmissionError, built_in, load_submission
+from maxpo_bench.moments import enumerate_moments
+from maxpo_bench.plots.bandit_moments import Bandits
+from maxpo_bench.registry import UnknownNameError
+from maxpo_bench.reproduce import cells, files
+from maxpo_bench.reproduce.cells import Cell, Setting, compute
+from maxpo_bench.reproduce.measure import error_setting, k_settings, measure, settings_of
+from maxpo_bench.reproduce.sizes import SIZES, size_of
+from maxpo_bench.reproduce.subjects import load_subjects
+
+SETTING = Setting("spread", 5, 2, 3, 0, 2, 0, (30,))
+EVERY = ("fig1", "fig4", "fig5")
+
+
+def computed(setting=SETTING, name="ei"):
+    cell = Cell.of(setting, built_in(name), "cpu")
+    ((_, values),) = compute([cell])
+    return cell, values
+
+
+def test_a_cell_holds_the_exact_moments_of_its_bandits():
+    _, values = computed()
+    bandits = Bandits.generate(0, range(2), 3)
+    for place in range(2):
+        found = enumerate_moments(get_estimator("ei", 2), bandits.arm_rewards[place], bandits.logits[place], 5)
+        assert values["total_variance"][place] == pytest.approx(found.total_variance, rel=1e-9)
+    np.testing.assert_allclose(values["bias"], 0, atol=1e-12)
+
+
+def test_a_stored_cell_is_read_back_to_the_last_bit(tmp_path):
+    cell, values = computed(name="ei_l1o")
+    cell.store(tmp_path, values)
+    again = cell.load(tmp_path)
+    assert again is not None
+    for name, array in values.items():
+        np.testing.assert_array_equal(again[name], array)
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 1}, {"k": 3}, {"n": 6}, {"num_arms": 4}, {"instances": 3}, {"first": 1}, {"quantity": "error"}]
+)
+def test_another_setting_is_another_cell(tmp_path, change):
+    cell, values = computed()
+    cell.store(tmp_path, values)
+    other = replace(cell, setting=replace(SETTING, **change))
+    assert other.path(tmp_path) != cell.path(tmp_path)
+    assert other.load(tmp_path) is None
+
+
+def test_groups_and_device_matter_only_where_groups_are_sampled(tmp_path):
+    for name, kind, matters in (("ei", "exact", False), ("grpo", "sampled", True)):
+        cell = Cell.of(SETTING, built_in(name), "cpu")
+        assert cell.kind == kind
+        for other in (replace(cell, device="cuda"), replace(cell, setting=replace(SETTING, num_groups=(31,)))):
+            assert (other.path(tmp_path) != cell.path(tmp_path)) is matters
+
+
+def test_changed_formulas_and_changed_submissions_are_computed_again(tmp_path, monkeypatch):
+    cell, values = computed()
+    cell.store(tmp_path, values)
+    monkeypatch.setattr(cells, "formulas_hash", lambda: "other code")
+    assert cell.load(tmp_path) is None
+    path = tmp_path / "own.py"
+    path.write_text(SUBMISSION)
+    first = Cell.of(SETTING, load_submission(path), "cpu")
+    path.write_text(SUBMISSION.replace("0.5", "0.25"))
+    assert Cell.of(SETTING, load_submission(path), "cpu").path(tmp_path) != first.path(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 1}', '{"schema": 2, "cell": {}, "values": {}}'])
+def test_a_damaged_file_counts_as_missing(tmp_path, text):
+    cell, _ = computed()
+    cell.path(tmp_path).write_text(text)
+    assert cell.load(tmp_path) is None
+
+
+def test_a_file_is_published_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "new" / "file.json"
+    files.publish(path, "first\n")
+
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(files.os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.publish(path, "second\n")
+    assert path.read_text() == "first\n"
+    assert [each.name for each in path.parent.iterdir()] == ["file.json"]
+
+
+def test_figures_share_their_cells():
+    alone = {figure: set(settings_of(figure, TINY)) for figure in EVERY}
+    assert alone["fig1"] & alone["fig4"]
+    assert alone["fig1"] & alone["fig5"]
+    assert error_setting(replace(TINY, num_arms=5)) in alone["fig4"]
+
+
+def test_the_papers_size_has_every_cell():
+    size = SIZES.get("paper")
+    assert len(settings_of("fig4", size)) == 36
+    assert len(settings_of("fig5", size)) >= 40
+    wanted = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48}
+    for n in (8, 16, 32, 64):
+        assert {k for k in wanted if k < n} | {n - 1} <= set(size.objectives_of(n))
+        assert max(size.objectives_of(n)) == n - 1
+    assert size.arms == (2, 5, 10, 30, 100, 300, 1000, 3000, 10_000)
+    assert (size.batches[0], size.batches[-1], size.sampled_batches[-1]) == (10, 10**6, 10**5)
+    assert len({setting.k for setting in k_settings(size, [16])}) == len(size.objectives_of(16))
+
+
+def test_interrupted_work_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    subjects = load_subjects([])
+    plain = measure(EVERY, TINY, subjects, tmp_path / "plain")
+    made, genuine = [], cells.compute
+
+    def stopping(missing):
+        for result in genuine(missing):
+            if len(made) == 20:
+                raise KeyboardInterrupt
+            made.append(result[0])
+            yield result
+
+    monkeypatch.setattr("maxpo_bench.reproduce.measure.compute", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        measure(EVERY, TINY, subjects, tmp_path / "cells")
+    assert len(list((tmp_path / "cells").glob("*.json"))) == 20
+    monkeypatch.setattr("maxpo_bench.reproduce.measure.compute", genuine)
+    resumed = measure(EVERY, TINY, subjects, tmp_path / "cells")
+    assert resumed.computed == plain.computed - 20
+    assert list(resumed.values) == list(plain.values)
+    for cell, values in plain.values.items():
+        for name, array in values.items():
+            np.testing.assert_allclose(resumed.values[cell][name], array, rtol=1e-12)
+    calls = []
+    again = measure(EVERY, TINY, subjects, tmp_path / "cells", progress=lambda *call: calls.append(call))
+    assert again.computed == 0
+    assert calls[-1] == (len(plain.values), len(plain.values))
+
+
+def test_an_added_estimator_leaves_the_stored_cells_as_they_are(tmp_path):
+    stored = measure(["fig4"], TINY, load_subjects([]), tmp_path)
+    more = measure(["fig4"], TINY, load_subjects(["grpo"]), tmp_path)
+    assert more.computed == len(settings_of("fig4", TINY))
+    assert len(more.values) == len(stored.values) + more.computed
+
+
+def test_blocks_of_sampled_errors_cover_every_instance(tmp_path):
+    errors = measure(["fig1"], TINY, load_subjects(["grpo"]), tmp_path).errors()
+    counts = errors.groupby(["estimator", "kind", "num_groups"])["instance"].agg(list)
+    assert all(sorted(instances) == list(range(6)) for instances in counts)
+    assert set(counts.loc["ei", "exact"].index) == {10, 100, 1000}
+    assert set(counts.loc["ei", "sampled"].index) == {10, 100}
+    assert "exact" not in counts.loc["grpo"].index
+
+
+def test_sampled_errors_do_not_depend_on_the_blocks(tmp_path):
+    frames = [measure(["fig1"], replace(TINY, block=block), load_subjects([]), tmp_path).errors() for block in (4, 6)]
+    keys = ["estimator", "kind", "num_groups", "instance"]
+    one, other = (frame.sort_values(keys)["value"].to_numpy() for frame in frames)
+    np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def test_subjects_by_name_alias_and_file(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(SQUARES)
+    assert [each.name for each in load_subjects(["maxpo", "grpo", str(path), "grpo"])] == [
+        "ei",
+        "ei_l2o",
+        "ei_l1o",
+        "grpo",
+        "squares",
+    ]
+    with pytest.raises(UnknownNameError, match="Did you mean 'ei_l2o'"):
+        load_subjects(["ei_l20"])
+    with pytest.raises(SubmissionError, match="no such Python file"):
+        load_subjects([str(tmp_path / "absent.py")])
+    with pytest.raises(ValueError, match="for binary rewards"):
+        load_subjects(["passk_analytic_std"])
+    twin = tmp_path / "twin.py"
+    twin.write_text(SQUARES + "\n")
+    with pytest.raises(ValueError, match="two estimators are named 'squares': rename"):
+        load_subjects([str(path), str(twin)])
+
+
+def test_an_estimator_that_takes_none_of_the_groups_is_refused(tmp_path):
+    path = tmp_path / "large.py"
+    path.write_text(SUBMISSION.replace("scale: K/n", "min_group_size: 99"))
+    with pytest.raises(ValueError, match=r"groups of at least 99 samples .* excludes every"):
+        measure(["fig4"], TINY, load_subjects([str(path)]), tmp_path)
+
+
+def test_sizes_out_of_range_say_what_to_do():
+    with pytest.raises(UnknownNameError, match="Did you mean 'quick'"):
+        size_of("quik", instances=None, seed=0)
+    with pytest.raises(ValueError, match=r"instances must be at least 2 .* got 1"):
+        size_of("quick", instances=1, seed=0)
+    with pytest.raises(ValueError, match=r"k must be in 1 \.\. 4, .* got 5: lower k"):
+        replace(TINY, k=5)
+
+
+def test_the_hash_of_the_formulas_covers_their_sources():
+    assert len(cells.formulas_hash()) == 64
+    root = cells.Path(cells.__file__).parents[1]
+    for pattern in cells.COMPUTED_BY:
+        assert list(root.glob(pattern)), pattern
+
+
+def test_stored_cells_are_plain_json(tmp_path):
+    cell, values = computed()
+    cell.store(tmp_path, values)
+    (path,) = tmp_path.iterdir()
+    assert path.name.startswith("ei-spread-n5-k2-arms3-from0-")
+    assert json.loads(path.read_text())["cell"]["kind"] == "exact"
