@@ -26,7 +26,7 @@ def bandit_figure(report: dict[str, Any]) -> Figure:
         return finish(
             figure,
             f"Left: EI, EI+L1O and EI+L2O in one call of exact_moments, {setting['instances']} instances each, K = 4; "
-            f"crosses: at most. Right: {setting['groups']} groups of EI+L2O, K = 4; crosses: blue "
+            f"crosses: bars (at most). Right: {setting['groups']} groups of EI+L2O, K = 4; bars: blue "
             f"at most, orange at least. One thread, medians, seed {setting['seed']}, {described['cpu']}, torch "
             f"{described['versions']['torch']}.",
         )
