@@ -82,11 +82,12 @@ def time_exact(options: argparse.Namespace) -> list[Row]:
     """Time the exact moments of all three estimators in every cell, per instance."""
     rows = []
     estimators = [get_estimator(name, K) for name in NAMES]
+    order = np.random.default_rng(derive_seed(options.seed, "order"))
     for arms in options.arms:
         rewards, logits = draw_instances(arms, options.instances, options.seed)
         for n in options.group_sizes:
             call = {"exact": lambda n=n, r=rewards, x=logits: exact_moments(estimators, r, x, n)}
-            timing = interleaved(call, rounds=options.rounds, budget=options.budget)["exact"]
+            timing = interleaved(call, rounds=options.rounds, budget=options.budget, rng=order)["exact"]
             per_instance = {
                 name.replace("_s", "_ms_per_instance"): 1e3 * seconds / options.instances
                 for name, seconds in timing.to_dict().items()
@@ -112,7 +113,7 @@ def time_sampling(options: argparse.Namespace) -> list[Row]:
             "numbers": lambda g=rng, b=buffer, n=n: draw_numbers(g, b, options.groups * n),
             "loop": lambda g=rng, r=rewards, x=logits, n=n: loop_moments(r, x, n, K, options.loop_groups, g),
         }
-        timings = interleaved(calls, rounds=options.rounds, budget=options.budget)
+        timings = interleaved(calls, rounds=options.rounds, budget=options.budget, rng=rng)
         loop_factor = options.groups / options.loop_groups
         rows.append(
             {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import platform
 import time
@@ -20,29 +21,46 @@ from rich.table import Table
 
 PACKAGES = ("maxpo-bench", "numba", "numpy", "scipy", "torch", "triton", "trl", "verl")
 FEWEST_CALLS = 3
-QUICK = 0.01
-"""Seconds below which the state of the caches matters."""
+QUICK, WARM_SECONDS, MOST_BEFORE = 0.01, 0.002, 9
+"""Seconds below which the state of the caches matters; seconds and calls that go before each timed call then."""
 
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of each call of one contestant, in the order of the calls."""
+    """Seconds of the calls of one contestant.
+
+    Args:
+        seconds: in the order of the calls.
+        cold: of a quick contestant's first call in each round, after the others'; empty for a slow one.
+    """
 
     seconds: tuple[float, ...]
+    cold: tuple[float, ...] = ()
 
     @property
     def median(self) -> float:
         """Median seconds of a call."""
         return float(np.median(self.seconds))
 
+    @property
+    def cold_median(self) -> float:
+        """Median seconds of a first call; of any call where it is slow."""
+        return float(np.median(self.cold or self.seconds))
+
     def over(self, other: Timing) -> float:
         """Ratio of the medians, this one's over the other's."""
         return self.median / other.median
 
     def to_dict(self) -> dict[str, float]:
-        """Median, quartiles and the number of calls as plain JSON values."""
+        """Medians, quartiles and the number of calls as plain JSON values."""
         low, high = np.percentile(self.seconds, (25, 75))
-        return {"calls": len(self.seconds), "median_s": self.median, "q25_s": float(low), "q75_s": float(high)}
+        return {
+            "calls": len(self.seconds),
+            "cold_median_s": self.cold_median,
+            "median_s": self.median,
+            "q25_s": float(low),
+            "q75_s": float(high),
+        }
 
 
 @dataclass(frozen=True)
@@ -85,47 +103,66 @@ class Bar:
 
 
 def interleaved(
-    calls: Mapping[str, Callable[[], object]], *, rounds: int, budget: float, fewest: int = FEWEST_CALLS
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    budget: float,
+    rng: np.random.Generator,
+    fewest: int = FEWEST_CALLS,
 ) -> dict[str, Timing]:
-    """Time all calls in one run: each at most once in every round, with another one first in the next round.
+    """Time all calls in one run: each at most once in every round, in an order drawn anew for each round.
 
-    Whatever takes less than 10 ms is called once more, untimed, just before it is timed: else it would matter whether
-    its neighbour in the round has left the same code and data in the caches.
+    What is quick is called in a row up to ten times, two milliseconds long at most, and the last of these calls counts:
+    by then code, data and predicted branches are its own, whoever was called before. The first one is kept apart, as
+    the time of a cold call.
 
     Args:
         calls: what is timed, by name. Each is called twice before: to load and compile, and to see how long it takes.
         rounds: calls of whatever is fast enough.
         budget: seconds for one name; what needs more is called in fewer rounds, spread evenly, ``fewest`` at least, or
             once where a single call takes longer.
+        rng: of the order.
         fewest: calls of what is slow.
     """
-    planned = {name: _planned(call, rounds, budget, fewest) for name, call in calls.items()}
+    plans = {name: Plan.of(call, rounds, budget, fewest) for name, call in calls.items()}
     names = list(calls)
     seconds: dict[str, list[float]] = {name: [] for name in names}
+    cold: dict[str, list[float]] = {name: [] for name in names}
     was_collecting = gc.isenabled()
     gc.collect()
     gc.disable()
     try:
         for step in range(rounds):
-            for name in names[step % len(names) :] + names[: step % len(names)]:
-                count, is_quick = planned[name]
-                if step * count // rounds == (step + 1) * count // rounds:
+            for name in (names[place] for place in rng.permutation(len(names))):
+                plan, call = plans[name], calls[name]
+                if step * plan.count // rounds == (step + 1) * plan.count // rounds:
                     continue
-                if is_quick:
-                    calls[name]()
-                seconds[name].append(time_once(calls[name]))
+                if plan.before:
+                    cold[name].append(time_once(call))
+                for _ in range(plan.before - 1):
+                    call()
+                seconds[name].append(time_once(call))
     finally:
         if was_collecting:
             gc.enable()
-    return {name: Timing(tuple(values)) for name, values in seconds.items()}
+    return {name: Timing(tuple(seconds[name]), tuple(cold[name])) for name in names}
 
 
-def _planned(call: Callable[[], object], rounds: int, budget: float, fewest: int) -> tuple[int, bool]:
-    """Load and compile with a first call; by a second one choose the number of timed calls, and tell if it is quick."""
-    if time_once(call) > budget:
-        return 1, False
-    second = time_once(call)
-    return min(rounds, max(fewest, int(budget / max(second, 1e-9)))), second < QUICK
+@dataclass(frozen=True)
+class Plan:
+    """How often one contestant is timed, and how many calls go before each timed one."""
+
+    count: int
+    before: int
+
+    @classmethod
+    def of(cls, call: Callable[[], object], rounds: int, budget: float, fewest: int) -> Plan:
+        """Load and compile with a first call, and plan by the duration of a second one."""
+        if time_once(call) > budget:
+            return cls(1, 0)
+        duration = max(time_once(call), 1e-9)
+        before = math.ceil(WARM_SECONDS / duration) if duration < QUICK else 0
+        return cls(min(rounds, max(fewest, int(budget / duration))), min(MOST_BEFORE, before))
 
 
 def time_once(call: Callable[[], object]) -> float:

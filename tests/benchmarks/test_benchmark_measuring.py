@@ -14,45 +14,54 @@ from end_labels import spread
 from measuring import Bar, Timing, interleaved, machine, verdict, version_of, write_json
 
 
-def run(seconds: dict[str, float], monkeypatch: pytest.MonkeyPatch, **options: Any) -> tuple[list[str], dict[str, int]]:
-    """Interleave calls of known durations; return the names in the order of the timed calls, and how many of each."""
+def run(
+    seconds: dict[str, float], monkeypatch: pytest.MonkeyPatch, **options: Any
+) -> tuple[list[str], dict[str, Timing]]:
+    """Interleave calls whose durations are given; return the names in the order of all calls after the first two."""
     called: list[str] = []
-    timed: list[str] = []
 
     def time_once(call: Callable[[], object]) -> float:
         call()
-        timed.append(called[-1])
         return seconds[called[-1]]
 
     monkeypatch.setattr("measuring.time_once", time_once)
-    timings = interleaved({name: lambda name=name: called.append(name) for name in seconds}, **options)
-    assert all(set(timing.seconds) == {seconds[name]} for name, timing in timings.items())
-    for name, duration in seconds.items():
-        untimed = called.count(name) - timed.count(name)
-        assert untimed == (len(timings[name].seconds) if duration < 0.01 else 0)
-    return timed, {name: len(timing.seconds) for name, timing in timings.items()}
+    calls = {name: lambda name=name: called.append(name) for name in seconds}
+    timings = interleaved(calls, rng=np.random.default_rng(0), **options)
+    return called[sum(1 if seconds[name] > options["budget"] else 2 for name in seconds) :], timings
 
 
-def test_every_call_is_timed_in_every_round_and_the_first_one_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    timed, counts = run({"a": 1e-3, "b": 2e-2, "c": 1e-3}, monkeypatch, rounds=6, budget=60.0)
-    assert counts == {"a": 6, "b": 6, "c": 6}
-    rounds = timed[6:]
-    assert [rounds[i] for i in range(0, 18, 3)] == list("abcabc")
-    assert all(sorted(rounds[i : i + 3]) == list("abc") for i in range(0, 18, 3))
+def test_every_call_is_timed_in_every_round_in_changing_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    called, timings = run({"a": 2e-2, "b": 3e-2, "c": 4e-2}, monkeypatch, rounds=12, budget=60.0)
+    assert {name: len(timing.seconds) for name, timing in timings.items()} == {"a": 12, "b": 12, "c": 12}
+    rounds = ["".join(called[i : i + 3]) for i in range(0, 36, 3)]
+    assert all(sorted(each) == list("abc") for each in rounds)
+    assert len({each[0] for each in rounds}) == 3
+
+
+def test_what_is_quick_is_called_in_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two milliseconds before the timed call, or nine calls; nothing before what takes 10 ms."""
+    called, timings = run({"a": 1e-6, "b": 1e-3, "c": 9e-3, "d": 1e-2}, monkeypatch, rounds=5, budget=60.0)
+    runs = [(name, len(list(same))) for name, same in itertools.groupby(called)]
+    assert {name for name, _ in runs} == set("abcd")
+    lengths = {"a": 10, "b": 3, "c": 2, "d": 1}
+    assert all(length % lengths[name] == 0 for name, length in runs)
+    assert {name: called.count(name) for name in lengths} == {name: 5 * each for name, each in lengths.items()}
+    assert {name: len(timing.cold) for name, timing in timings.items()} == {"a": 5, "b": 5, "c": 5, "d": 0}
+    assert timings["d"].cold_median == 1e-2
 
 
 def test_what_is_slow_is_called_less_often_spread_over_the_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
-    timed, counts = run({"fast": 1e-3, "slow": 2.0}, monkeypatch, rounds=12, budget=8.0)
-    assert counts == {"fast": 12, "slow": 4}
-    places = [place for place, name in enumerate(timed[4:]) if name == "slow"]
+    called, timings = run({"other": 2e-2, "slow": 2.0}, monkeypatch, rounds=12, budget=8.0)
+    assert {name: len(timing.seconds) for name, timing in timings.items()} == {"other": 12, "slow": 4}
+    places = [place for place, name in enumerate(called) if name == "slow"]
     assert set(np.diff(places)) <= {3, 4, 5}
-    assert run({"fast": 1e-3, "slow": 2.0}, monkeypatch, rounds=12, budget=3.0)[1]["slow"] == 3
-    assert run({"fast": 1e-3, "slow": 2.0}, monkeypatch, rounds=12, budget=1.0)[1]["slow"] == 1
+    assert len(run({"other": 2e-2, "slow": 2.0}, monkeypatch, rounds=12, budget=3.0)[1]["slow"].seconds) == 3
+    assert len(run({"other": 2e-2, "slow": 2.0}, monkeypatch, rounds=12, budget=1.0)[1]["slow"].seconds) == 1
 
 
 def test_timing_gives_medians_and_quartiles() -> None:
-    timing = Timing((1.0, 2.0, 3.0, 4.0, 100.0))
-    assert timing.to_dict() == {"calls": 5, "median_s": 3.0, "q25_s": 2.0, "q75_s": 4.0}
+    timing = Timing((1.0, 2.0, 3.0, 4.0, 100.0), cold=(5.0, 6.0, 7.0))
+    assert timing.to_dict() == {"calls": 5, "cold_median_s": 6.0, "median_s": 3.0, "q25_s": 2.0, "q75_s": 4.0}
     assert timing.over(Timing((1.5,))) == 2.0
 
 
