@@ -8,8 +8,9 @@ import pytest
 from reproduce_samples import SQUARES, TINY, save_stub
 from typer.testing import CliRunner
 
-from maxpo_bench import cli, plots
+from maxpo_bench import cli, moments, plots
 from maxpo_bench.commands import leaderboard as leaderboard_command
+from maxpo_bench.moments import exact
 from maxpo_bench.reproduce import measure as measuring
 from maxpo_bench.reproduce import report
 from maxpo_bench.reproduce.cells import compute
@@ -180,3 +181,20 @@ def test_the_check_compares_table_and_page(tmp_path, capsys):
     assert f"run `maxpo-bench reproduce fig5 --out {tmp_path}`" in printed.err
     readme.unlink()
     assert check()[0] == 1
+
+
+def test_the_device_reaches_every_computation(tmp_path, monkeypatch):
+    asked = {}
+
+    def on_the_cpu(name, genuine):
+        def call(*arguments, device, **options):
+            asked.setdefault(name, set()).add(device)
+            return genuine(*arguments, device="cpu", **options)
+
+        return call
+
+    for where, name in ((moments, "bias_curve"), (moments, "paired_moments"), (exact, "exact_moments")):
+        monkeypatch.setattr(where, name, on_the_cpu(name, getattr(where, name)))
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    run("fig1", "--size", "quick", "--out", tmp_path, "--quiet", "--device", "cuda", "--estimator", "grpo")
+    assert asked == {name: {"cuda"} for name in ("exact_moments", "bias_curve", "paired_moments")}
