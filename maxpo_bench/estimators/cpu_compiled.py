@@ -6,8 +6,8 @@ key, and its place is carried along. Sorting networks (Batcher 1968) have no bra
 odd-even merge sort of 16 rows in registers, then bitonic merges, up to 16 rows in registers at a time. A single large
 group is cut into eight lanes, which are merged at the end.
 
-The vector instructions are written for LLVM, as Numba intrinsics: its vectoriser does not find them. All compiled code
-is in this one file, since Numba renews what it keeps on disk only when the file of a function changes.
+The vector instructions are written for LLVM, as Numba intrinsics: its vectoriser does not find them. All of it is in
+this one file, since Numba renews what it keeps on disk only when the file of a function changes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,6 @@ KEYS, SUMS, SINGLES = (ir.VectorType(kind, LANES) for kind in (I64, ir.DoubleTyp
 Function = TypeVar("Function", bound=Callable[..., Any])
 Array = NDArray[Any]
 Columns = tuple[Array, ...]  # the keys, for float64 also the places: [8 rows] int64 each, row after row
-Pairs = Sequence[tuple[int, int]]
 
 _intrinsic = cast(Callable[[Callable[..., Any]], Any], intrinsic)
 _carray = cast(Any, numba).carray
@@ -86,23 +85,26 @@ def fill_one_by_one(
     bits, result, columns = _buffers(source, target, stop * n, rows, largest)
     by_rank, sums, offsets, totals = _aligned(rows), _aligned(rows), _aligned(1), _aligned(1)
     gaps = _carray(_float64(weights), n - 1)
-    for rank in range(rows * LANES):
-        by_rank[_slot(rank, rows)] = gaps[rank - padding - 1] if rank > padding else 0.0
+    for lane in range(LANES):
+        for row in range(rows):
+            m = lane * rows + row - padding
+            by_rank[row * LANES + lane] = gaps[m - 1] if m > 0 else 0.0
     fits = True
     for start in range(first * n, stop * n, n):
         columns[-1][:padding], columns[0][:padding] = 0, LOWEST
         for i in range(n):
             _pack(columns, padding + i, bits[start + i], i, bits.itemsize)
         _sort(columns, rows, rows * LANES)
-        for rank in range(padding):  # repeat the lowest reward: gaps of 0, and the same result put to the same place
-            for column in columns:
-                column[_slot(rank, rows)] = column[_slot(padding, rows)]
+        for column in columns:  # repeat the lowest reward: gaps of 0, and the same result put to the same place
+            lowest = column[(padding % rows) * LANES + padding // rows]
+            for rank in range(padding):
+                column[(rank % rows) * LANES + rank // rows] = lowest
         fits &= _scan_lanes(columns, sums, totals, by_rank, 0, rows, np.float64(largest))
         offset, total = 0.0, 0.0
         for lane in range(LANES):
             offsets[lane] = offset
             total += totals[lane] + offset * rows
-            offset += sums[_slot(lane * rows + rows - 1, rows)]
+            offset += sums[(rows - 1) * LANES + lane]
         totals[:] = total / n if centred else 0.0
         _put_back(columns, sums, offsets, totals, result[start:], 0, rows)
     return fits
@@ -133,12 +135,6 @@ def _aligned(rows: int, dtype: Any = np.float64) -> Array:
 
 
 @_compiled
-def _slot(rank: int, rows: int) -> int:
-    """Return where a rank of a single group lies: lanes are runs of ranks."""
-    return (rank % rows) * LANES + rank // rows
-
-
-@_compiled
 def _pack(columns: Columns, at: int, bits: int, place: int, itemsize: int) -> None:
     """Write the key, and the place, of a reward given by its bits: the integer of the floats' order."""
     wide = np.int64(bits)
@@ -151,15 +147,13 @@ def _pack(columns: Columns, at: int, bits: int, place: int, itemsize: int) -> No
 def _load_groups(columns: Columns, bits: Array, start: int, n: int, last: int, padding: int) -> None:
     """Load a group into each lane, from row ``padding`` on."""
     columns[-1][: padding * LANES], columns[0][: padding * LANES] = 0, LOWEST
-    if n >= LANES:
-        for i in range(0, n, LANES):
-            tile = min(i, n - LANES)
-            _load_tile(columns, bits, start, n, last, tile, padding + tile)
-        return
-    for i in range(n):
-        for lane in range(LANES):
-            place = min(lane, last) * n + i
-            _pack(columns, (padding + i) * LANES + lane, bits[start + place], place, bits.itemsize)
+    if n < LANES:
+        for at in range(n * LANES):
+            place = min(at % LANES, last) * n + at // LANES
+            _pack(columns, padding * LANES + at, bits[start + place], place, bits.itemsize)
+    for i in range(0, n if n >= LANES else 0, LANES):
+        tile = min(i, n - LANES)
+        _load_tile(columns, bits, start, n, last, tile, padding + tile)
 
 
 @_compiled
@@ -193,7 +187,9 @@ def _sort(columns: Columns, rows: int, length: int) -> None:
 def _halve(columns: Columns, rows: int, block: int) -> None:
     """Sort bitonic blocks of rows: compare at distances block / 2, ..., 2, 1, up to four of them in registers."""
     while block > 1:
-        count = min(block, BLOCK)
+        count = block
+        while count > BLOCK:  # few rows at a time while they are far apart: they share a cache's sets
+            count //= BLOCK
         step = block // count
         for first in range(0, rows, block):
             for row in range(first, first + step):
@@ -208,7 +204,7 @@ def _halve(columns: Columns, rows: int, block: int) -> None:
         block = step
 
 
-def _odd_even_sort(rows: int) -> Pairs:
+def _odd_even_sort(rows: int) -> list[tuple[int, int]]:
     """Return the comparisons of Batcher's odd-even merge sort."""
     powers = [1 << level for level in range(rows.bit_length() - 1)]
     return [
@@ -221,7 +217,7 @@ def _odd_even_sort(rows: int) -> Pairs:
     ]
 
 
-def _halvings(rows: int) -> Pairs:
+def _halvings(rows: int) -> list[tuple[int, int]]:
     """Return the comparisons that sort a bitonic sequence."""
     distances = [rows >> level for level in range(1, rows.bit_length())]
     return [(i, i + distance) for distance in distances for i in range(rows) if not i & distance]
@@ -247,7 +243,7 @@ def _vector_code(emit: Callable[..., Any], result: Any = types.void) -> Any:
     return code
 
 
-def _network(pairs: Pairs, count: int) -> Any:
+def _network(pairs: Sequence[tuple[int, int]], count: int) -> Any:
     """Return the intrinsic that compares and exchanges pairs among ``count`` rows: first, first + step, ..."""
 
     def emit(b: Any, columns: Any, first: Any, step: Any) -> None:
@@ -256,7 +252,7 @@ def _network(pairs: Pairs, count: int) -> Any:
         for low, high in pairs:
             ordered = b.icmp_signed("<", values[0][low], values[0][high])
             for v in values:
-                v[low], v[high] = (b.select(ordered, v[low], v[high]), b.select(ordered, v[high], v[low]))
+                v[low], v[high] = b.select(ordered, v[low], v[high]), b.select(ordered, v[high], v[low])
         for column, vectors in zip(columns, values, strict=True):
             for row, vector in zip(at, vectors, strict=True):
                 _store(b, vector, column, row)
@@ -273,8 +269,7 @@ def _across(mask: int) -> Any:
         values = [[_load(b, column, at) for column in columns] for at in (row, other)]
         for at, own, others in zip((row, other), values, reversed(values), strict=True):
             theirs = [_shuffle(b, v, v, partners) for v in others]
-            lower, higher = (b.icmp_signed(sign, own[0], theirs[0]) for sign in "<>")
-            keep = b.select(low, lower, higher)
+            keep = b.select(low, *(b.icmp_signed(sign, own[0], theirs[0]) for sign in "<>"))
             for column, mine, yours in zip(columns, own, theirs, strict=True):
                 _store(b, b.select(keep, mine, yours), column, at)
 
@@ -306,11 +301,7 @@ def _emit_tile(b: Any, columns: Any, source: Any, start: Any, n: Any, last: Any,
 
 
 def _scan(chunked: bool) -> Any:
-    """Return the intrinsic of the running sums: of a group in each lane, or of one group's runs of ranks.
-
-    It writes the sums by row and their totals by lane, and returns whether the spread fits. A group's first gap is 0;
-    a later run's first gap is that to the end of the lane before.
-    """
+    """Return the intrinsic that sums a group in each lane, or one group over all, and tells whether its spread fits."""
 
     def emit(b: Any, columns: Any, sums: Any, totals: Any, weights: Any, first: Any, rows: Any, largest: Any) -> Any:
         before = low = _numbers(b, columns, first)
@@ -318,21 +309,32 @@ def _scan(chunked: bool) -> Any:
         if chunked:
             before = _shuffle(b, low, high, [0, *range(LANES, 2 * LANES - 1)])
             low = _shuffle(b, low, low, [0] * LANES)
-        zero = SUMS([0.0] * LANES)
-        previous, running, total = (cgutils.alloca_once_value(b, vector) for vector in (before, zero, zero))
+        previous, zero = cgutils.alloca_once_value(b, before), SUMS([0.0] * LANES)
+        running, total = ([cgutils.alloca_once_value(b, zero) for _ in columns] for _ in range(2))
         with cgutils.for_range_slice(b, first, rows, I64(1), inc=True) as (row, _count):
             number = _numbers(b, columns, row)
             weight = _load(b, weights, row, SUMS) if chunked else _splat(b, SUMS, b.load(b.gep(weights, [row])))
-            here = b.fadd(b.load(running), b.fmul(b.fsub(number, b.load(previous)), weight))
+            here = _add(b, running, b.fmul(b.fsub(number, b.load(previous)), weight))
             b.store(number, previous)
-            b.store(here, running)
-            b.store(b.fadd(b.load(total), here), total)
             _store(b, here, sums, row)
-        _store(b, b.load(total), totals, I64(0))
+            _store(b, _add(b, total, here), totals, I64(0))
         fits = b.fcmp_ordered("<=", b.fsub(high, low), _splat(b, SUMS, largest))
         return b.icmp_unsigned("==", b.bitcast(fits, ir.IntType(LANES)), ir.IntType(LANES)(2**LANES - 1))
 
     return _vector_code(emit, types.boolean)
+
+
+def _add(b: Any, place: Any, term: Any) -> Any:
+    """Add to a sum and return it: float64 rewards carry the error of the additions along (Knuth's exact sum of two)."""
+    before = b.load(place[0])
+    after = b.fadd(before, term)
+    b.store(after, place[0])
+    if len(place) == 1:
+        return after
+    added = b.fsub(after, before)
+    error = b.fadd(b.fsub(before, b.fsub(after, added)), b.fsub(term, added))
+    b.store(b.fadd(b.load(place[1]), error), place[1])
+    return b.fadd(after, b.load(place[1]))
 
 
 def _emit_put(b: Any, columns: Any, sums: Any, offsets: Any, means: Any, target: Any, first: Any, rows: Any) -> None:
