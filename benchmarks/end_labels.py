@@ -18,7 +18,7 @@ class End(NamedTuple):
     color: str
 
 
-def label_ends(axes: Axes, ends: Sequence[End], *, column: float, gap: float = 1.55) -> None:
+def label_ends(axes: Axes, ends: Sequence[End], *, column: float, gap: float = 1.75) -> None:
     """Write the lines' names one below the other right of the panel, and tie each to its line's end.
 
     Args:
