@@ -12,6 +12,7 @@ this one file, since Numba renews what it keeps on disk only when the file of a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
@@ -105,6 +106,7 @@ def fill_one_by_one(
             offsets[lane] = offset
             total += totals[lane] + offset * rows
             offset += sums[(rows - 1) * LANES + lane]
+        fits &= total < math.inf
         totals[:] = total / n if centred else 0.0
         _put_back(columns, sums, offsets, totals, result[start:], 0, rows)
     return fits
@@ -139,8 +141,7 @@ def _pack(columns: Columns, at: int, bits: int, place: int, itemsize: int) -> No
     """Write the key, and the place, of a reward given by its bits: the integer of the floats' order."""
     wide = np.int64(bits)
     key = (wide ^ ((wide >> 63) & ((1 << (8 * itemsize - 1)) - 1))) << (64 - 8 * itemsize)
-    columns[-1][at] = place
-    columns[0][at] = key | place if len(columns) == 1 else key
+    columns[-1][at], columns[0][at] = place, (key | place if len(columns) == 1 else key)
 
 
 @_compiled
@@ -152,8 +153,7 @@ def _load_groups(columns: Columns, bits: Array, start: int, n: int, last: int, p
             place = min(at % LANES, last) * n + at // LANES
             _pack(columns, padding * LANES + at, bits[start + place], place, bits.itemsize)
     for i in range(0, n if n >= LANES else 0, LANES):
-        tile = min(i, n - LANES)
-        _load_tile(columns, bits, start, n, last, tile, padding + tile)
+        _load_tile(columns, bits, start, n, last, min(i, n - LANES), padding + min(i, n - LANES))
 
 
 @_compiled
@@ -219,8 +219,7 @@ def _odd_even_sort(rows: int) -> list[tuple[int, int]]:
 
 def _halvings(rows: int) -> list[tuple[int, int]]:
     """Return the comparisons that sort a bitonic sequence."""
-    distances = [rows >> level for level in range(1, rows.bit_length())]
-    return [(i, i + distance) for distance in distances for i in range(rows) if not i & distance]
+    return [(i, i + (rows >> k)) for k in range(1, rows.bit_length()) for i in range(rows) if not i & (rows >> k)]
 
 
 def _vector_code(emit: Callable[..., Any], result: Any = types.void) -> Any:
@@ -301,7 +300,7 @@ def _emit_tile(b: Any, columns: Any, source: Any, start: Any, n: Any, last: Any,
 
 
 def _scan(chunked: bool) -> Any:
-    """Return the intrinsic that sums a group in each lane, or one group over all, and tells whether its spread fits."""
+    """Return the intrinsic that sums a group in each lane, or one group over all, and tells whether it fits."""
 
     def emit(b: Any, columns: Any, sums: Any, totals: Any, weights: Any, first: Any, rows: Any, largest: Any) -> Any:
         before = low = _numbers(b, columns, first)
@@ -319,6 +318,7 @@ def _scan(chunked: bool) -> Any:
             _store(b, here, sums, row)
             _store(b, _add(b, total, here), totals, I64(0))
         fits = b.fcmp_ordered("<=", b.fsub(high, low), _splat(b, SUMS, largest))
+        fits = b.and_(fits, b.fcmp_ordered("<", b.load(total[0]), SUMS([math.inf] * LANES)))
         return b.icmp_unsigned("==", b.bitcast(fits, ir.IntType(LANES)), ir.IntType(LANES)(2**LANES - 1))
 
     return _vector_code(emit, types.boolean)

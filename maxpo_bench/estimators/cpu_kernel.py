@@ -38,8 +38,8 @@ def gap_sums(rewards: Tensor, weights: Tensor, *, centred: bool) -> tuple[Tensor
         centred: subtract each group's mean of P.
 
     Returns:
-        P `[G, n]` in the rewards' dtype, and whether all rewards are finite and no group's spread exceeds the dtype's
-        largest number; where this is False, P means nothing.
+        P `[G, n]` in the rewards' dtype, and whether all rewards are finite, no group's spread exceeds the dtype's
+        largest number and no group's P add up to infinity; where this is False, P means nothing.
 
     Raises:
         RuntimeError: Numba cannot be imported.

@@ -197,6 +197,15 @@ def test_a_spread_beyond_the_largest_number_is_reported(groups: int, n: int, dty
     assert not cpu_kernel.gap_sums(rewards, weights, centred=True)[1]
 
 
+@pytest.mark.parametrize(("groups", "n"), [(8, 16), (13, 64), (1, 300)])
+def test_sums_beyond_float64_are_reported(groups: int, n: int) -> None:
+    rewards = torch.zeros(groups, n, dtype=torch.float64)
+    rewards[-1] = torch.linspace(0, 1e308, n, dtype=torch.float64)
+    weights = torch.ones(n - 1, dtype=torch.float64)
+    assert not cpu_kernel.gap_sums(rewards, weights, centred=True)[1]
+    assert cpu_kernel.gap_sums(rewards / n, weights, centred=True)[1]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_no_groups_give_no_groups(dtype: torch.dtype) -> None:
     result, fits = cpu_kernel.gap_sums(torch.empty(0, 5, dtype=dtype), weights_of(5), centred=True)
