@@ -7,10 +7,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "maxpo_bench"
-BASE = {"registry", "seeding"}
+BASE = {"registry", "seeding", "compiled"}
 ALLOWED = {
     "registry": set(),
     "seeding": set(),
+    "compiled": set(),
     "estimators": BASE,
     "objectives": BASE | {"estimators"},
     "stats": BASE,
@@ -25,7 +26,7 @@ ALLOWED = {
     | {"estimators", "objectives", "stats", "moments", "agents", "envs", "sweep", "plots", "leaderboard"},
 }
 ABOVE_ALL = {"cli", "commands", "__init__"}
-NEVER = {"envs": {"torch", "stable_baselines3"}, "registry": {"torch"}, "seeding": {"torch"}}
+NEVER = {"envs": {"torch", "stable_baselines3"}, "registry": {"torch"}, "seeding": {"torch"}, "compiled": {"torch"}}
 
 
 def part_of(path: Path) -> str:

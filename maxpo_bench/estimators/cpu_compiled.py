@@ -16,12 +16,14 @@ import math
 from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import numba
 import numpy as np
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
+
+from maxpo_bench.compiled import compiled
 
 ir, cgutils, types = map(import_module, ("llvmlite.ir", "numba.core.cgutils", "numba.types"))  # all without types
 
@@ -33,7 +35,6 @@ LOWEST = -(2**63)  # the key of padding: no number has a lower one
 I32, I64 = ir.IntType(32), ir.IntType(64)
 KEYS, SUMS, SINGLES = (ir.VectorType(kind, LANES) for kind in (I64, ir.DoubleType(), ir.FloatType()))
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 Array = NDArray[Any]
 Columns = tuple[Array, ...]  # the keys, for float64 also the places: [8 rows] int64 each, row after row
 
@@ -41,15 +42,7 @@ _intrinsic = cast(Callable[[Callable[..., Any]], Any], intrinsic)
 _carray = cast(Any, numba).carray
 
 
-def _compiled(function: Function) -> Function:
-    """Compile at the first call, and keep it beside this file or in the user's cache, if either is writable."""
-    try:
-        return cast(Function, numba.njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # no place for a cache
-        return cast(Function, numba.njit(nogil=True)(function))
-
-
-@_compiled
+@compiled
 def fill_side_by_side(
     source: int, weights: int, target: int, n: int, rows: int, first: int, stop: int, centred: bool, largest: Any
 ) -> bool:
@@ -77,7 +70,7 @@ def fill_side_by_side(
     return fits
 
 
-@_compiled
+@compiled
 def fill_one_by_one(
     source: int, weights: int, target: int, n: int, rows: int, first: int, stop: int, centred: bool, largest: Any
 ) -> bool:
@@ -129,14 +122,14 @@ def _buffers_by_type(source: Any, target: Any, count: Any, rows: Any, largest: A
     return single if largest == types.float32 else double
 
 
-@_compiled
+@compiled
 def _aligned(rows: int, dtype: Any = np.float64) -> Array:
     """Return an uninitialised flat array of rows of eight, on a cache line's border."""
     raw = np.empty((rows + 1) * LANES, dtype)
     return raw[(-raw.ctypes.data % 64) // 8 :]
 
 
-@_compiled
+@compiled
 def _pack(columns: Columns, at: int, bits: int, place: int, itemsize: int) -> None:
     """Write the key, and the place, of a reward given by its bits: the integer of the floats' order."""
     wide = np.int64(bits)
@@ -144,7 +137,7 @@ def _pack(columns: Columns, at: int, bits: int, place: int, itemsize: int) -> No
     columns[-1][at], columns[0][at] = place, (key | place if len(columns) == 1 else key)
 
 
-@_compiled
+@compiled
 def _load_groups(columns: Columns, bits: Array, start: int, n: int, last: int, padding: int) -> None:
     """Load a group into each lane, from row ``padding`` on."""
     columns[-1][: padding * LANES], columns[0][: padding * LANES] = 0, LOWEST
@@ -156,7 +149,7 @@ def _load_groups(columns: Columns, bits: Array, start: int, n: int, last: int, p
         _load_tile(columns, bits, start, n, last, min(i, n - LANES), padding + min(i, n - LANES))
 
 
-@_compiled
+@compiled
 def _sort(columns: Columns, rows: int, length: int) -> None:
     """Sort each lane (``length == rows``), or all of them as one sequence, lane after lane (8 rows)."""
     if rows < BLOCK:
@@ -183,7 +176,7 @@ def _sort(columns: Columns, rows: int, length: int) -> None:
         half *= 2
 
 
-@_compiled
+@compiled
 def _halve(columns: Columns, rows: int, block: int) -> None:
     """Sort bitonic blocks of rows: compare at distances block / 2, ..., 2, 1, up to four of them in registers."""
     while block > 1:

@@ -5,13 +5,10 @@ Numba is imported with this module, so import it lazily.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
-
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from maxpo_bench.compiled import compiled
 from maxpo_bench.moments.gradient import FloatArray
 
 ActionArray = NDArray[np.uint32]
@@ -19,18 +16,8 @@ ActionArray = NDArray[np.uint32]
 
 TWO = np.uint64(2)
 
-Function = TypeVar("Function", bound=Callable[..., Any])
 
-
-def _compiled(function: Function) -> Function:
-    """Compile at the first call; keep the result beside this file or in the user's cache, if either is writable."""
-    try:
-        return cast(Function, numba.njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # no place for a cache
-        return cast(Function, numba.njit(nogil=True)(function))
-
-
-@_compiled
+@compiled
 def alias_table(policy: FloatArray) -> tuple[FloatArray, ActionArray]:
     """Return an alias table (Walker 1977, built as by Vose 1991): a draw costs one comparison, whatever the policy.
 
@@ -69,7 +56,7 @@ def alias_table(policy: FloatArray) -> tuple[FloatArray, ActionArray]:
     return share + np.arange(num_arms), arms
 
 
-@_compiled
+@compiled
 def draw_groups(
     values: FloatArray, border: FloatArray, arms: ActionArray, arm_rewards: FloatArray, actions: ActionArray
 ) -> None:
@@ -91,7 +78,7 @@ def draw_groups(
         values[sample] = arm_rewards[arm]
 
 
-@_compiled
+@compiled
 def add_groups(
     actions: ActionArray,
     advantages: FloatArray,
