@@ -47,6 +47,8 @@ def check_k(k: object, what: str = "k", least: int = 1) -> int:
         TypeError: no integer (a bool, a float or a tensor is none).
         ValueError: smaller than ``least``.
     """
+    if type(k) is int and k >= least:
+        return k
     try:
         value = -1 if isinstance(k, bool | Tensor) else operator.index(cast(SupportsIndex, k))
     except TypeError:
@@ -97,7 +99,7 @@ def may_look(rewards: Tensor) -> bool:
     """
     if torch.compiler.is_compiling():
         return False
-    return not (rewards.is_cuda and torch.cuda.is_current_stream_capturing())
+    return rewards.is_cpu or not (rewards.is_cuda and torch.cuda.is_current_stream_capturing())
 
 
 def are_tame(rewards: Tensor) -> bool:
@@ -108,12 +110,12 @@ def are_tame(rewards: Tensor) -> bool:
 def check_spread(rewards: Tensor, low: Tensor, high: Tensor, dtype: torch.dtype) -> None:
     """Raise unless all rewards are finite and their differences fit into ``dtype``.
 
-    NaN and infinities sort to the ends, so that the two ends of the sorted group (float64) tell everything.
+    NaN and infinities are at the ends of the sorted group, so that the two ends (float64) tell everything.
 
     Raises:
         ValueError: with the index of the first NaN or infinity, or the range that overflows.
     """
-    if not may_look(rewards) or bool((high - low <= torch.finfo(dtype).max).all()):
+    if not may_look(rewards) or bool(((high - low).abs() <= torch.finfo(dtype).max).all()):
         return
     where = first_index(~torch.isfinite(rewards))
     if where is not None:

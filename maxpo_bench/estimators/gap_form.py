@@ -33,6 +33,7 @@ from maxpo_bench.estimators.checks import (
 )
 from maxpo_bench.estimators.gaps import constant
 from maxpo_bench.estimators.paths import GapSum, compute, set_path, use_path
+from maxpo_bench.estimators.torch_kernel import torch_weights
 
 __all__ = ["FORMS", "GapForm", "set_path", "use_path"]
 
@@ -52,7 +53,7 @@ def one(n: int, k: int) -> float:
     return 1.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GapForm:
     """An estimator as a gap sum; calling it gives the advantages.
 
@@ -83,7 +84,8 @@ class GapForm:
         dtype = check_rewards(rewards)
         n = rewards.shape[-1]
         check_group_size(self.name, n, k, self.smallest(k))
-        rewards = rewards.detach()
+        if rewards.requires_grad:
+            rewards = rewards.detach()
         if k == 1 and not self.centred:
             return self._rewards(rewards, dtype)
         return compute(rewards, gap_sum(self, n, k, rewards.device), dtype)
@@ -113,9 +115,9 @@ FORMS = {
 def gap_sum(form: GapForm, n: int, k: int, device: torch.device) -> GapSum:
     """Return a form's weights at one n and K on a device, the factor in them."""
     factor = form.factor(n, k)
-    padded = constant([0.0, *(factor * weight for weight in form.weights(n, k))], device)
-    with torch.inference_mode(False):
-        return GapSum(padded, padded[1:], form.centred)
+    weights = [factor * weight for weight in form.weights(n, k)]
+    for_torch = torch_weights(weights, centred=form.centred, device=device)
+    return GapSum(constant(weights, device), form.centred, for_torch)
 
 
 @torch.library.custom_op("maxpo_bench::gap_form", mutates_args=())

@@ -102,22 +102,24 @@ def less_mean(rewards: Tensor, k: int, name: str, smallest: SmallestGroup) -> tu
     low, high = torch.aminmax(exact, dim=-1, keepdim=True)
     check_spread(rewards, low, high, dtype)
     scale = torch.where(high > low, high - low, 1.0)
-    shares = (exact - low) / scale
-    return (shares - mean_of_shares(shares)) * scale, dtype
+    shares = (exact - low).div_(scale)
+    return shares.sub_(mean_of_shares(shares)).mul_(scale), dtype
 
 
-def mean_of_shares(shares: Tensor) -> Tensor:
+def mean_of_shares(shares: Tensor, pieces: int = 2) -> Tensor:
     """Return the mean over the group, `[..., 1]`, of float64 values between 0 and 1: the same in whatever order.
 
-    They are split into pieces of 26 bits, the sums of which are exact for n up to 2^26; what is left after three pieces
-    is rounded away.
+    They are split into pieces of 26 bits, the sums of which are exact for n up to 2^26; what is left after the last
+    piece is rounded away: at most 2^-53 or 2^-79 of each, for two pieces or three.
     """
-    rest, sums = shares * 2.0**26, list[Tensor]()
-    for _ in range(3):
+    ones = shares.new_ones(shares.shape[-1])
+    rest, total = shares, torch.zeros_like(shares[..., 0])
+    for power in range(1, pieces + 1):
+        rest = rest * 2.0**26
         piece = rest.round()
-        sums.append(piece.sum(-1, keepdim=True))
-        rest = (rest - piece) * 2.0**26
-    return (sums[0] + (sums[1] + sums[2] * 2.0**-26) * 2.0**-26) * (2.0**-26 / shares.shape[-1])
+        total += torch.mv(piece.reshape(-1, len(ones)), ones).view(total.shape) * 2.0 ** (-26 * power)
+        rest = rest.sub_(piece)
+    return total.div_(len(ones)).unsqueeze(-1)
 
 
 def z_score(centred: Tensor, *, eps: float, ddof: int) -> Tensor:
@@ -129,5 +131,5 @@ def z_score(centred: Tensor, *, eps: float, ddof: int) -> Tensor:
     safe = torch.where(largest > 0, largest, 1.0)
     unit = centred / safe
     n = centred.shape[-1]
-    deviation = torch.sqrt(mean_of_shares(unit * unit) * (n / (n - ddof)))
+    deviation = torch.sqrt(mean_of_shares(unit * unit, pieces=3) * (n / (n - ddof)))
     return torch.where(largest > 0, unit / (deviation + eps / safe), 0.0)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from maxpo_bench.estimators import torch_kernel, triton_kernel
-from maxpo_bench.estimators.binary import BinaryTable, are_binary, binary_sums, binary_table
+from maxpo_bench.estimators.binary import BinaryTable, binary_sums, binary_table, starts_binary
 from maxpo_bench.estimators.checks import are_tame, check_spread, may_look
 
 Path = Literal["auto", "torch"]
@@ -29,10 +29,10 @@ def set_path(path: Path) -> None:
 
     "auto" takes the first that fits; all give the same to rounding, and equal results for equal rewards:
 
-    1. rewards all 0 or 1, on the CPU or in groups too large for Triton: the closed form by the number of ones;
-    2. on the CPU: the compiled kernel, if numba is installed;
-    3. on CUDA, groups of at most 1024: the Triton kernel, if Triton is installed;
-    4. else plain torch operations.
+    1. on CUDA, groups of at most 1024: the Triton kernel, if Triton is installed;
+    2. rewards all 0 or 1: the closed form by the number of ones, compiled by Numba on the CPU;
+    3. on the CPU: the kernel compiled by Numba, if it is installed;
+    4. plain torch operations.
 
     "torch" takes the last always, for reference and for benchmarks. The choice holds for the current thread.
 
@@ -43,24 +43,31 @@ def set_path(path: Path) -> None:
     Raises:
         ValueError: another path.
     """
-    if path not in PATHS:
-        raise ValueError(f"path must be 'auto' or 'torch', got {path!r}: 'auto' chooses the fastest")
-    _path.set(path)
+    _path.set(checked(path))
 
 
 class use_path:
     """Context manager: `with use_path("torch"): ...` computes on one path, see `set_path`, and restores the former."""
 
     def __init__(self, path: Path) -> None:
-        self.path: Path = path
+        self.path = checked(path)
 
     def __enter__(self) -> None:
-        before = _path.get()
-        set_path(self.path)
-        self.before = before
+        self.token = _path.set(self.path)
 
     def __exit__(self, *_: object) -> None:
-        _path.set(self.before)
+        _path.reset(self.token)
+
+
+def checked(path: str) -> str:
+    """Return the name of a path.
+
+    Raises:
+        ValueError: there is no such path.
+    """
+    if path not in PATHS:
+        raise ValueError(f"path must be 'auto' or 'torch', got {path!r}: 'auto' chooses the fastest")
+    return path
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,14 +75,14 @@ class GapSum:
     """The sum P_i = sum_{m <= rank(i)} d_m w_m of one estimator, at one n, K and device.
 
     Attributes:
-        padded: `[n]` float64: 0, and the weights w_m of the gaps m = 2..n.
-        weights: `[n-1]`, those of the gaps; a view of ``padded``.
+        weights: `[n-1]` float64, w_m of the gaps m = 2..n.
         centred: whether the group's mean of P is taken off.
+        for_torch: the same as the torch path takes it.
     """
 
-    padded: Tensor
     weights: Tensor
     centred: bool
+    for_torch: torch_kernel.TorchWeights
 
 
 def compute(rewards: Tensor, gap_sum: GapSum, dtype: torch.dtype) -> Tensor:
@@ -84,38 +91,42 @@ def compute(rewards: Tensor, gap_sum: GapSum, dtype: torch.dtype) -> Tensor:
     Raises:
         ValueError: NaN or infinite rewards, or differences that overflow ``dtype``.
     """
-    groups = rewards if rewards.dim() == 2 else rewards.reshape(-1, rewards.shape[-1])
-    if groups.dtype not in (torch.float32, torch.float64):
-        groups = groups.double()
-    groups = groups.contiguous()
-    if groups.numel() == 0:
+    if rewards.numel() == 0:
         return torch.empty(rewards.shape, dtype=dtype, device=rewards.device)
+    is_matrix = rewards.dim() == 2
+    groups = rewards if is_matrix else rewards.reshape(-1, rewards.shape[-1])
+    is_exact = rewards.dtype in (torch.float32, torch.float64)
+    groups = (groups if is_exact else groups.double()).contiguous()
     result, fits = _sums(groups, gap_sum)
-    if not fits or groups.dtype != dtype:
+    if not (fits and is_exact):
         check_spread(rewards, *_ends(rewards), dtype)
-    if not fits:
-        result = _sums_of_huge(groups, gap_sum)
-    return result.to(dtype).view(rewards.shape)
+        result = (result if fits else _sums_of_huge(groups, gap_sum)).to(dtype)
+    return result if is_matrix else result.view(rewards.shape)
 
 
 def _sums(groups: Tensor, gap_sum: GapSum) -> tuple[Tensor, bool]:
-    """Return the sums in the groups' dtype, and whether the rewards are known to be harmless."""
-    n, on_cpu, is_auto = groups.shape[-1], groups.device.type == "cpu", _path.get() == "auto"
-    use_triton = is_auto and groups.is_cuda and n <= triton_kernel.LARGEST_GROUP and triton_kernel.is_available()
-    if is_auto and not use_triton and may_look(groups) and are_binary(groups):
-        return binary_sums(groups, _table(gap_sum, groups.dtype)), True
-    fused = cpu_kernel() if is_auto and on_cpu else None
+    """Return the sums in the groups' dtype, and whether the rewards are known to fit into it and into the sums."""
+    if _path.get() == "torch":
+        return torch_kernel.gap_sums(groups, gap_sum.for_torch), _fits(groups)
+    if groups.is_cuda and groups.shape[-1] <= triton_kernel.LARGEST_GROUP and triton_kernel.is_available():
+        return triton_kernel.gap_sums(groups, gap_sum.weights, centred=gap_sum.centred), _fits(groups)
+    fused = cpu_kernel() if groups.is_cpu else None
+    if may_look(groups) and starts_binary(groups):
+        result = binary_sums(groups, _table(gap_sum, groups.dtype), compiled=fused is not None)
+        if result is not None:
+            return result, True
     if fused is not None:
         return fused(groups, gap_sum.weights, centred=gap_sum.centred)
-    fits = not may_look(groups) or are_tame(groups)
-    if use_triton:
-        return triton_kernel.gap_sums(groups, gap_sum.weights, centred=gap_sum.centred), fits
-    return torch_kernel.gap_sums(groups, gap_sum.padded, centred=gap_sum.centred), fits
+    return torch_kernel.gap_sums(groups, gap_sum.for_torch), _fits(groups)
+
+
+def _fits(groups: Tensor) -> bool:
+    return are_tame(groups) if may_look(groups) else True
 
 
 def _sums_of_huge(groups: Tensor, gap_sum: GapSum) -> Tensor:
     """Return the sums of finite rewards that are too large to be squared and added up, float64."""
-    return torch_kernel.gap_sums(groups.double() * SCALE, gap_sum.padded, centred=gap_sum.centred) / SCALE
+    return torch_kernel.gap_sums(groups.double() * SCALE, gap_sum.for_torch) / SCALE
 
 
 def _ends(rewards: Tensor) -> tuple[Tensor, Tensor]:
@@ -133,4 +144,4 @@ def cpu_kernel() -> CpuKernel | None:
 
 @lru_cache(maxsize=512)
 def _table(gap_sum: GapSum, dtype: torch.dtype) -> BinaryTable:
-    return binary_table(gap_sum.padded, centred=gap_sum.centred, dtype=dtype)
+    return binary_table(gap_sum.weights, centred=gap_sum.centred, dtype=dtype)
