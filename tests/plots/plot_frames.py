@@ -1,8 +1,9 @@
-"""Small long frames with known values for the figures."""
+"""Small long frames with known values for the figures, and what tests read off a figure."""
 
 import itertools
 
 import pandas as pd
+from matplotlib.collections import FillBetweenPolyCollection
 
 ESTIMATORS = ("ei_l2o", "ei", "ei_l1o")
 
@@ -49,3 +50,21 @@ EXAMPLES = {
     "p_action_1": curves_frame(),
     "variance_ratio": ratio_frame(),
 }
+
+
+def line_of(axes, label):
+    (line,) = [line for line in axes.get_lines() if line.get_label() == label]
+    return line
+
+
+def legend_labels(figure):
+    (legend,) = figure.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def caption_of(figure):
+    return " ".join(figure.get_supxlabel().split("\n"))
+
+
+def bands(axes):
+    return [each for each in axes.collections if isinstance(each, FillBetweenPolyCollection)]
