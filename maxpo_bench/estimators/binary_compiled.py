@@ -5,25 +5,16 @@ Importing this module imports Numba, so import it where it is used.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any
 
-import numba
 from numpy.typing import NDArray
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+from maxpo_bench.compiled import compiled
+
 Array = NDArray[Any]
 
 
-def _compiled(function: Function) -> Function:
-    """Compile at the first call, and keep it beside this file or in the user's cache, if either is writable."""
-    try:
-        return cast(Function, cast(Any, numba).njit(nogil=True, cache=True)(function))
-    except RuntimeError:  # no place for a cache
-        return cast(Function, cast(Any, numba).njit(nogil=True)(function))
-
-
-@_compiled
+@compiled
 def fill_binary(rewards: Array, of_one: Array, of_zero: Array, result: Array) -> bool:
     """Fill ``result`` `[G, n]` by the number of ones of each group, `[n+1]`; return whether all rewards are 0 or 1."""
     groups, n = rewards.shape
