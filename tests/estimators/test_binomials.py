@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from maxpo_bench.estimators.binomials import binomial_ratios, complements, ratios
+from maxpo_bench.estimators.checks import check_spread
 from maxpo_bench.estimators.gaps import POSITION, SMALL, positions, sort_values
 
 HALF_UNIT = Fraction(1001, 1000) / 2**53
@@ -63,6 +64,13 @@ def test_an_end_of_the_sorted_group_shows_what_is_not_finite(value: float, dtype
             assert not bool(torch.isfinite(ends).all())
             assert bool(((order >= 0) & (order < n)).all())
             assert bool(torch.isfinite(values[[0, 2]]).all())
+
+
+def test_minus_infinity_at_the_upper_end_is_noticed() -> None:
+    """Where a sort takes infinities with a position for NaN, as numbers with a position are."""
+    rewards = torch.tensor([0.0, -float("inf")])
+    with pytest.raises(ValueError, match="must be finite, got -inf at index 1"):
+        check_spread(rewards, rewards[0].double(), rewards[1].double(), torch.float32)
 
 
 def test_groups_too_large_for_positions_raise() -> None:
