@@ -1,6 +1,6 @@
 """Plant faults in a copy of the package and see that a test notices each of them.
 
-python benchmarks/mutations.py        (about five minutes on two cores)
+python benchmarks/mutations.py        (about ten minutes on two cores)
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ MUTATIONS = (
     ),
     Mutation(
         "K off by one in the weights",
-        "estimators/gaps.py",
-        "(m - k).clamp_(min=0) / (m - 1)",
-        "(m - k - 1).clamp_(min=0) / (m - 1)",
+        "estimators/gap_form.py",
+        "return ratios(n - 1, k - 1)[1:]",
+        "return ratios(n - 1, k)[1:]",
         "tests/estimators",
     ),
     Mutation(
@@ -55,6 +55,55 @@ MUTATIONS = (
         "return self.values[..., 1:] - self.values[..., :-1]",
         "return self.values[..., 1:] - self.values[..., :-1] + 1e-9",
         "tests/estimators",
+    ),
+    Mutation(
+        "kernel of the CPU leaves the mean in",
+        "estimators/cpu_compiled.py",
+        "totals[:] = total / n if centred else 0.0",
+        "totals[:] = 0.0",
+        "tests/estimators/test_cpu_kernel.py",
+    ),
+    Mutation(
+        "closed form counts a zero as a one",
+        "estimators/binary.py",
+        "torch.nn.functional.pad(weights.flip(0), (1, 1))",
+        "torch.nn.functional.pad(weights.flip(0), (2, 0))",
+        "tests/estimators/test_paths.py",
+    ),
+    Mutation(
+        "pairs of samples on one arm forgotten",
+        "moments/count_chain.py",
+        "squares[2:].addcmul_(prefix[:-2, tables.pays_below], mean * mean)",
+        "pass",
+        "tests/moments/test_exact.py",
+    ),
+    Mutation(
+        "improbable counts cut too early",
+        "moments/count_chain.py",
+        "NEGLIGIBLE = 1e-19",
+        "NEGLIGIBLE = 1e-9",
+        "tests/moments/test_exact.py",
+    ),
+    Mutation(
+        "gap sums are believed without a test",
+        "moments/gap_table.py",
+        "return table if (np.abs(found - table.advantages(rows)).max(axis=1) <= allowed).all() else None",
+        "return table",
+        "tests/moments/test_exact.py",
+    ),
+    Mutation(
+        "alias taken on the wrong side of the border",
+        "moments/sampling_kernel.py",
+        "np.uint64(point >= border[cell])",
+        "np.uint64(point < border[cell])",
+        "tests/moments/test_sampling_pieces.py",
+    ),
+    Mutation(
+        "stored cells of other formulas are used",
+        "reproduce/cells.py",
+        '            "formulas": formulas_hash(),\n',
+        "",
+        "tests/reproduce/test_cells.py",
     ),
     Mutation(
         "sign of the update",
