@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 import torch
@@ -61,9 +62,8 @@ def test_shapes_dtypes_and_layouts_are_those_of_the_eager_call(dtype: torch.dtyp
             assert gap_form(*arguments).stride() == gap_form(*arguments).contiguous().stride()
 
 
-def test_estimators_compile_into_a_training_step() -> None:
-    estimator = get_estimator("maxpo", 3)
-
+@pytest.mark.parametrize("estimator", [get_estimator("maxpo", 3), partial(ei_l2o, k=3)])
+def test_estimators_compile_into_a_training_step(estimator: Callable[[Tensor], Tensor]) -> None:
     def loss(rewards: Tensor, scores: Tensor) -> Tensor:
         return (estimator(rewards) * scores).sum()
 
