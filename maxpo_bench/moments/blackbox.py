@@ -84,6 +84,18 @@ def check_rows_are_independent(
             )
 
 
+def check_finite(estimator: Estimator, *moments: FloatArray) -> None:
+    """Raise unless all moments are finite: an overflow must not pass for a small variance.
+
+    Raises:
+        CertificateError: with the remedy.
+    """
+    if not all(np.isfinite(values).all() for values in moments):
+        raise CertificateError(
+            f"moments of {_name(estimator)} overflow float64: rescale the rewards, or the advantages it returns"
+        )
+
+
 class _ViolationError(Exception):
     """What is wrong with one call, as the end of a sentence."""
 

@@ -289,8 +289,8 @@ def _closed_forms(arms: Arms, n: int) -> Iterator[_Weights]:
     """Yield the weights of block after block of arms."""
     policy = arms.policy
     below, squares = policy.cumsum(0), policy.square().cumsum(0)
-    above = _sum_from_next(policy)
-    above_squares = _sum_from_next(policy.square())
+    above = sum_from_next(policy)
+    above_squares = sum_from_next(policy.square())
     in_all = _poisson(policy.new_full((1, 1), n), n)[0, n]
     count = _counts(n, policy)
     rest = n - count
@@ -309,7 +309,7 @@ def _closed_forms(arms: Arms, n: int) -> Iterator[_Weights]:
         )
 
 
-def _sum_from_next(values: Tensor) -> Tensor:
+def sum_from_next(values: Tensor) -> Tensor:
     """Sum over the arms above each, [A, B]; exactly 0 for the last."""
     sums = torch.zeros_like(values)
     sums[:-1] = values.flip(0).cumsum(0).flip(0)[1:]

@@ -14,10 +14,13 @@ import torch
 from numpy.typing import ArrayLike
 
 from maxpo_bench.estimators import Estimator
-from maxpo_bench.moments.count_chain import Arms, Squares, Tables, second_moments
+from maxpo_bench.estimators.checks import check_k
+from maxpo_bench.moments.blackbox import check_finite
+from maxpo_bench.moments.count_chain import Arms, Squares, Tables, second_moments, sum_from_next
 from maxpo_bench.moments.device import find_device
 from maxpo_bench.moments.gap_table import GapTable, gap_table
 from maxpo_bench.moments.gradient import FloatArray
+from maxpo_bench.moments.instances import as_floats
 from maxpo_bench.objectives import max_at_k_gradient
 from maxpo_bench.seeding import derive_seed
 
@@ -70,9 +73,11 @@ def exact_moments(
     """Return the exact moments of each estimator on B softmax bandits with A arms.
 
     A group is n i.i.d. actions, g_hat = scale_factor(n) * sum_i A_i (e_{a_i} - pi). Tied rewards are exact.
-    Rounding: about 1e-15 of E||g_hat||^2 with pi left out, so that a variance that is nothing beside it (a policy that
-    is all but certain of one arm) keeps fewer digits. Time O(B A n D) with D between about 5 (arms much rarer than 1/n)
-    and n; memory O(B (A + n)) for each estimator.
+    Rounding: means of estimators that don't see a shift of the rewards keep all digits. A variance is exact to about
+    1e-15 of the sum of squares that it is made of; where it is nothing beside that (an estimator that is not centred,
+    under a policy that is all but certain of one arm; one that sees a shift of the rewards, with a wide range of them)
+    it keeps fewer digits. Time O(B A n D) with D between about 5 (arms much rarer than 1/n) and n; memory O(B (A + n))
+    for each estimator.
 
     Args:
         estimators: gap sums (see ``gap_table``), each with its own K and scale.
@@ -86,12 +91,14 @@ def exact_moments(
         One for each estimator, in their order.
 
     Raises:
-        CertificateError: an estimator fails on some group (the message shows it).
+        CertificateError: an estimator fails on some group (the message shows it), or its moments overflow float64.
         ValueError: an estimator that is no gap sum, a group size that one does not take or that is too large, shapes
             that don't fit, values that are not finite, or no such device.
     """
     rewards, logit_rows = _checked(arm_rewards, logits, n)
     tables = [_table(estimator, n, rewards) for estimator in estimators]
+    if not tables:
+        return []
     mean = np.empty((len(tables), *rewards.shape))
     variance = np.empty((len(tables), len(rewards)))
     device = find_device(device)
@@ -107,6 +114,8 @@ def exact_moments(
     factors = np.array([estimator.scale_factor(n) for estimator in estimators])
     mean *= factors[:, None, None]
     variance *= factors[:, None] ** 2
+    for i, estimator in enumerate(estimators):
+        check_finite(estimator, mean[i], variance[i])
     return [
         BanditMoments(mean[i], variance[i], _truth(logit_rows, rewards, estimator.k))
         for i, estimator in enumerate(estimators)
@@ -114,7 +123,7 @@ def exact_moments(
 
 
 def _checked(arm_rewards: ArrayLike | torch.Tensor, logits: ArrayLike | torch.Tensor, n: int) -> tuple[FloatArray, ...]:
-    rewards, logit_rows = (np.atleast_2d(np.asarray(values, dtype=np.float64)) for values in (arm_rewards, logits))
+    rewards, logit_rows = (np.atleast_2d(as_floats(values)) for values in (arm_rewards, logits))
     if rewards.shape != logit_rows.shape or rewards.ndim != 2 or rewards.size == 0:
         raise ValueError(
             f"arm_rewards and logits must both be [B, A] with at least one arm, got shapes {list(rewards.shape)} and "
@@ -122,6 +131,7 @@ def _checked(arm_rewards: ArrayLike | torch.Tensor, logits: ArrayLike | torch.Te
         )
     if not (np.isfinite(rewards).all() and np.isfinite(logit_rows).all()):
         raise ValueError("arm_rewards and logits must be finite")
+    n = check_k(n, "n")
     if n > LARGEST_GROUP:
         raise ValueError(f"exact moments take groups of up to {LARGEST_GROUP}, got n={n}: use paired_moments")
     return rewards, logit_rows
@@ -129,6 +139,7 @@ def _checked(arm_rewards: ArrayLike | torch.Tensor, logits: ArrayLike | torch.Te
 
 def _table(estimator: Estimator, n: int, rewards: FloatArray) -> GapTable:
     """Return the table of an estimator, tested on groups of the bandits' own rewards too."""
+    estimator.check_group_size(n)
     rng = np.random.default_rng(derive_seed(0, "exact moments", n))
     bandits = rng.integers(0, len(rewards), (64, 1))
     probes = rewards[bandits, rng.integers(0, rewards.shape[1], (64, n))]
@@ -165,7 +176,7 @@ def _mean(arms: Arms, tables: Tables, squares: Squares) -> torch.Tensor:
     """E of the unscaled estimate by rank, [E, B, A]: pi_b (E[sum of A_i | a sample on b] - its mean over b)."""
     policy = arms.policy[:, None]
     below = arms.policy.cumsum(0)[:, None]
-    above = policy.flip(0).cumsum(0).flip(0) - policy
+    above = sum_from_next(arms.policy)[:, None]
     gaps = arms.gaps[:, None]
     from_below = torch.where(above > 0, gaps * squares.paid_above / above, 0.0).cumsum(0)
     from_above = torch.where(below > 0, gaps * squares.paid_below / below, 0.0).flip(0).cumsum(0).flip(0)

@@ -38,7 +38,7 @@ class BanditInstance:
         Raises:
             ValueError: the shapes don't fit each other, or a value is not finite.
         """
-        rewards, logit_row = np.atleast_2d(_copied(arm_rewards)), _copied(logits)
+        rewards, logit_row = np.atleast_2d(as_floats(arm_rewards)), as_floats(logits)
         if rewards.ndim != 2 or logit_row.ndim != 1 or rewards.shape[1] != logit_row.size or rewards.size == 0:
             raise ValueError(
                 f"arm_rewards must be [A] or [Q, A] and logits [A] with A >= 1, got shapes {list(rewards.shape)} "
@@ -75,7 +75,8 @@ class BanditInstance:
         return max_at_k_gradient(logits, rewards, k).numpy()
 
 
-def _copied(values: ArrayLike | torch.Tensor) -> FloatArray:
+def as_floats(values: ArrayLike | torch.Tensor) -> FloatArray:
+    """Return a float64 copy of anything NumPy takes, or of a tensor of any dtype and device, detached."""
     if isinstance(values, torch.Tensor):
         return values.detach().cpu().to(torch.float64).numpy().copy()
     return np.array(values, dtype=np.float64)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from maxpo_bench.estimators import Estimator
-from maxpo_bench.moments.blackbox import evaluate_tensor
+from maxpo_bench.moments.blackbox import check_finite, evaluate_tensor
 from maxpo_bench.moments.device import find_device
 from maxpo_bench.moments.gradient import FloatArray
 from maxpo_bench.moments.instances import BanditInstance
@@ -65,6 +65,8 @@ def sample_segments(
             sums = sum_question_on_device(estimators, rewards, policy, n, sizes, stream, found)
         factors = [estimator.scale_factor(n) for estimator in estimators]
         averages = [each.into_averages(sizes, policy, n, factor) for each, factor in zip(sums, factors, strict=True)]
+        for estimator, each in zip(estimators, averages, strict=True):
+            check_finite(estimator, each.mean, each.square, each.advantage_square, each.group_mean_square)
         per_question.append(averages)
     return [average_questions(parts) for parts in zip(*per_question, strict=True)]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -347,13 +346,6 @@ def test_null_certificate_as_json_has_none_for_infinity():
     assert data["kind"] == "null"
     assert data["b95"] is None
     assert data["pairs"][0]["constant"] is None
-
-
-def test_a_certificate_takes_less_than_two_seconds():
-    certify("ei_l2o")
-    start = time.perf_counter()
-    certify("ei_l2o", seed=1)
-    assert time.perf_counter() - start < 2.0
 
 
 @pytest.mark.parametrize("domain", ["real", "binary"])

@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maxpo_bench.estimators import as_estimator, ei, get_estimator, list_estimators
-from maxpo_bench.moments import BanditMoments, count_chain, enumerate_moments, exact_moments, gap_table, paired_moments
+from maxpo_bench.moments import (
+    BanditMoments,
+    CertificateError,
+    count_chain,
+    enumerate_moments,
+    exact_moments,
+    gap_table,
+    paired_moments,
+)
 from maxpo_bench.moments.exact import CHUNK
 from maxpo_bench.objectives import max_at_k_gradient
 from maxpo_bench.seeding import derive_seed
@@ -149,7 +157,32 @@ def test_an_almost_certain_arm_costs_relative_precision_only():
         expected = enumerate_moments(estimator, rewards, logits, 6)
         (found,) = exact_moments([estimator], rewards, logits, 6)
         assert abs(found.total_variance[0] - expected.total_variance) < 1e-14
-        np.testing.assert_allclose(found.mean[0], expected.mean, atol=1e-15)
+        np.testing.assert_allclose(found.mean[0], expected.mean, atol=1e-16)
+
+
+@pytest.mark.parametrize("logit", [-5.0, -25.0, -40.0])
+def test_means_keep_their_digits_under_peaked_policies(logit):
+    for name in ("ei", "ei_l2o"):
+        (found,) = exact_moments([get_estimator(name, 4)], [0.0, 1.0, 3.0], [0.0, logit, logit - 1], 8)
+        assert found.bias[0] < 1e-13 * np.linalg.norm(found.truth)
+
+
+@pytest.mark.parametrize("size", [1e160, 1e200])
+def test_moments_that_overflow_are_reported(size):
+    for name in ("ei", "ei_l2o", "all_subsets"):
+        with pytest.raises(CertificateError, match=rf"moments of {name} \(k=2\) overflow float64: rescale"):
+            exact_moments([get_estimator(name, 2)], [[size, 0.0]], [[0.0, 0.0]], 4)
+        with pytest.raises(CertificateError, match="overflow"):
+            paired_moments([get_estimator(name, 2)], [size, 0.0], [0.0, 0.0], 4, 100)
+
+
+def test_tensors_of_any_kind_are_taken():
+    rewards = torch.tensor([[0.0, 1.0, 2.0]], requires_grad=True)
+    logits = torch.zeros(1, 3, dtype=torch.bfloat16)
+    (found,) = exact_moments([get_estimator("ei", 2)], rewards, logits, 4)
+    (same,) = exact_moments([get_estimator("ei", 2)], [[0.0, 1.0, 2.0]], [[0.0, 0.0, 0.0]], 4)
+    assert found.total_variance == same.total_variance
+    assert exact_moments([], rewards, logits, 4) == []
 
 
 def test_cutting_improbable_counts_changes_nothing(monkeypatch):
@@ -193,6 +226,7 @@ def test_what_is_no_gap_sum_is_named():
         ([[0.0, 1.0]], [[0.0, float("inf")]], 6, "finite"),
         ([[0.0, 1.0]], [[0.0, 0.0]], 513, "up to 512, got n=513"),
         ([[0.0, 1.0]], [[0.0, 0.0]], 3, "at least 4 samples"),
+        ([[0.0, 1.0]], [[0.0, 0.0]], -3, "n must be an integer >= 1, got -3"),
     ],
 )
 def test_bad_input(rewards, logits, n, message):
