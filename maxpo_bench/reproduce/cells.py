@@ -108,14 +108,27 @@ class Cell:
         return folder / f"{self.candidate.name}-{where}-{digest}.json"
 
     def load(self, folder: Path) -> dict[str, Floats] | None:
-        """Return its stored numbers, or None where there are none: never computed, or computed by other code."""
+        """Return its stored numbers, or None where there are none: never computed, by other code, or damaged."""
         try:
             stored = json.loads(self.path(folder).read_text(encoding="utf-8"))
             if stored["schema"] != SCHEMA or stored["cell"] != self.content():
                 return None
-            return {name: np.array(values, dtype=np.float64) for name, values in stored["values"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            values = {name: np.array(array, dtype=np.float64) for name, array in stored["values"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
             return None
+        return values if self._fits(values) else None
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """What its numbers are called, with their shapes: all are lengths or variances, finite and at least 0."""
+        at = self.setting
+        if at.quantity == "error":
+            return {"error": (len(at.num_groups), at.instances)}
+        names = ("total_variance", "bias") if self.kind == "exact" else ("total_variance",)
+        return {name: (at.instances,) for name in names}
+
+    def _fits(self, values: dict[str, Floats]) -> bool:
+        shapes = {name: array.shape for name, array in values.items()}
+        return shapes == self.shapes() and all((np.isfinite(each) & (each >= 0)).all() for each in values.values())
 
     def store(self, folder: Path, values: dict[str, Floats]) -> None:
         """Publish its numbers as one file."""

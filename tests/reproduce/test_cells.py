@@ -84,6 +84,58 @@ def test_a_damaged_file_counts_as_missing(tmp_path, text):
     assert cell.load(tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"total_variance": [1.0, 2.0]},
+        {"bias": [0.0, 0.0]},
+        {"total_variance": [1.0], "bias": [0.0]},
+        {"total_variance": [1.0, 2.0, 3.0], "bias": [0.0, 0.0]},
+        {"total_variance": [[1.0, 2.0]], "bias": [0.0, 0.0]},
+        {"total_variance": 1.0, "bias": [0.0, 0.0]},
+        {"total_variance": [1.0, float("nan")], "bias": [0.0, 0.0]},
+        {"total_variance": [1.0, float("inf")], "bias": [0.0, 0.0]},
+        {"total_variance": [1.0, -2.0], "bias": [0.0, 0.0]},
+        {"total_variance": [1.0, None], "bias": [0.0, 0.0]},
+        {"total_variance": [1, 10**400], "bias": [0.0, 0.0]},
+        {"total_variance": [1.0, 2.0], "bias": [0.0, 0.0], "more": [0.0, 0.0]},
+        [1.0, 2.0],
+    ],
+    ids=repr,
+)
+def test_a_file_with_other_values_than_the_cells_counts_as_missing(tmp_path, values):
+    cell, own = computed()
+    cell.store(tmp_path, own)
+    record = json.loads(cell.path(tmp_path).read_text())
+    cell.path(tmp_path).write_text(json.dumps({**record, "values": {"total_variance": [1.0, 2.0], "bias": [0.0, 0.0]}}))
+    assert cell.load(tmp_path) is not None
+    cell.path(tmp_path).write_text(json.dumps({**record, "values": values}))
+    assert cell.load(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "fits"), [([[1.0, 2.0], [3.0, 4.0]], True), ([[1.0, 2.0]], False), ([1.0, 2.0], False)]
+)
+def test_stored_errors_have_a_row_for_each_number_of_groups(tmp_path, error, fits):
+    cell = Cell.of(replace(SETTING, quantity="error", num_groups=(10, 30)), built_in("ei"), "cpu")
+    record = {"schema": cells.SCHEMA, "cell": cell.content(), "values": {"error": error}}
+    cell.path(tmp_path).write_text(json.dumps(record))
+    assert (cell.load(tmp_path) is not None) is fits
+
+
+def test_a_damaged_cell_is_computed_again(tmp_path):
+    subjects = load_subjects([])
+    stored = measure(["fig5"], TINY, subjects, tmp_path)
+    path = sorted(tmp_path.glob("*.json"))[0]
+    before = path.read_bytes()
+    path.write_text(json.dumps({**json.loads(before), "values": {}}))
+    again = measure(["fig5"], TINY, subjects, tmp_path)
+    assert again.computed == 1
+    assert list(again.values) == list(stored.values)
+    assert json.loads(path.read_bytes())["values"].keys() == json.loads(before)["values"].keys()
+
+
 def test_a_file_is_published_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "new" / "file.json"
     files.publish(path, "first\n")
