@@ -91,7 +91,7 @@ def _measure(
     chosen = size_of(size, instances=instances, seed=seed)
     if not quiet and any(target.endswith(".py") or Path(target).is_dir() for target in estimators):
         print("note: this runs the file's code with your rights, without a sandbox", file=sys.stderr)
-    subjects = load_subjects(estimators)
+    subjects = load_subjects(estimators, out=folder)
     started = time.monotonic()
     with counting("cells", quiet=quiet) as progress:
         measured = measure(figures, chosen, subjects, folder / "cells", device=device, progress=progress)

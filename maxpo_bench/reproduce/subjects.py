@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from maxpo_bench.leaderboard.submission import Candidate, built_in, load_submission
 
 PAPER = ("ei", "ei_l2o", "ei_l1o")
+WRITTEN = re.compile(r"cells|fig\d+\..*|table1\..*|README\.md")
+"""What we write into a folder that is a submission's too."""
 
 
-def load_subjects(added: Iterable[str]) -> list[Candidate]:
+def load_subjects(added: Iterable[str], *, out: Path | None = None) -> list[Candidate]:
     """Return the paper's three estimators and the added ones. A file's code is run with the caller's rights.
+
+    The digest of a folder's submission covers all files of the folder, since its code may read any of them; that of a
+    single file covers that file.
 
     Args:
         added: registered names, aliases, .py files or folders of a submission.
+        out: where we write; if that is in a submission's folder, what lies there is no part of the submission.
 
     Raises:
         UnknownNameError: no such estimator; the message suggests the nearest.
@@ -23,8 +33,7 @@ def load_subjects(added: Iterable[str]) -> list[Candidate]:
     """
     subjects = {name: built_in(name) for name in PAPER}
     for target in added:
-        is_path = target.endswith(".py") or Path(target).is_dir()
-        candidate = load_submission(target) if is_path else built_in(target)
+        candidate = _load(target, out)
         if candidate.metadata.domain == "binary":
             raise ValueError(
                 f"{candidate.name} is for binary rewards, and the bandits of these figures pay real ones: leave it out"
@@ -34,3 +43,31 @@ def load_subjects(added: Iterable[str]) -> list[Candidate]:
             raise ValueError(f"two estimators are named {candidate.name!r}: rename one of them in its docstring")
         subjects.setdefault(candidate.name, candidate)
     return list(subjects.values())
+
+
+def _load(target: str, out: Path | None) -> Candidate:
+    path = Path(target)
+    if path.is_dir():
+        return replace(load_submission(path), digest=folder_digest(path, out))
+    return load_submission(path) if path.suffix == ".py" else built_in(target)
+
+
+def folder_digest(folder: Path, out: Path | None = None) -> str:
+    """SHA-256 over the names and contents of a folder's files, without hidden ones, caches and what lies in ``out``."""
+    digest = hashlib.sha256()
+    for path in sorted(_files(folder.resolve(), None if out is None else out.resolve())):
+        content = path.read_bytes()
+        name = os.fsencode(path.relative_to(folder.resolve()))
+        digest.update(name + b"\0%d\0" % len(content) + content)
+    return digest.hexdigest()
+
+
+def _files(folder: Path, out: Path | None) -> Iterator[Path]:
+    for path in folder.iterdir():
+        is_ours = out == path or (out == folder and WRITTEN.fullmatch(path.name))
+        if is_ours or path.name.startswith(".") or path.name == "__pycache__":
+            continue
+        if path.is_dir() and not path.is_symlink():
+            yield from _files(path, out)
+        elif path.is_file():
+            yield path

@@ -1,11 +1,14 @@
 """Cells: each is computed once, kept whole, and found again only while nothing that determines it has changed."""
 
+import ast
+import importlib
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
-from reproduce_samples import SQUARES, SUBMISSION, TINY
+from reproduce_samples import READS_A_FILE, SQUARES, SUBMISSION, TINY
 
 from maxpo_bench.estimators import get_estimator
 from maxpo_bench.leaderboard.submission import SubmissionError, built_in, load_submission
@@ -16,7 +19,7 @@ from maxpo_bench.reproduce import cells, files
 from maxpo_bench.reproduce.cells import Cell, Setting, compute
 from maxpo_bench.reproduce.measure import error_setting, k_settings, measure, settings_of
 from maxpo_bench.reproduce.sizes import SIZES, size_of
-from maxpo_bench.reproduce.subjects import load_subjects
+from maxpo_bench.reproduce.subjects import folder_digest, load_subjects
 
 SETTING = Setting("spread", 5, 2, 3, 0, 2, 0, (30,))
 EVERY = ("fig1", "fig4", "fig5")
@@ -260,11 +263,82 @@ def test_sizes_out_of_range_say_what_to_do():
         replace(TINY, k=5)
 
 
-def test_the_hash_of_the_formulas_covers_their_sources():
-    assert len(cells.formulas_hash()) == 64
-    root = cells.Path(cells.__file__).parents[1]
+def imported_sources(path):
+    """Files of the package that a file imports names from, lazily or not: where each name is defined."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "maxpo_bench"):
+            continue
+        module = importlib.import_module(node.module)
+        for alias in node.names:
+            value = getattr(module, alias.name)
+            found.add(getattr(value, "__module__", None) or node.module)
+            found.add(node.module)
+    names = {name for name in found if name.split(".")[0] == "maxpo_bench"}
+    return {Path(importlib.import_module(name).__file__) for name in names}
+
+
+def test_the_hash_of_the_formulas_covers_every_source_that_computes():
+    root = Path(cells.__file__).parents[1]
+    only_export = {root / part / "__init__.py" for part in ("envs", "plots", "leaderboard")}
+    only_write = {root / "reproduce" / "files.py", root / "leaderboard" / "store.py"}
+    reached, waiting = set(), {Path(cells.__file__)}
+    while waiting:
+        path = waiting.pop()
+        reached.add(path)
+        waiting |= imported_sources(path) - reached - only_export - only_write
+    covered = {path for pattern in cells.COMPUTED_BY for path in root.glob(pattern)}
+    assert reached <= covered
+    assert {path.name for path in reached} >= {"compiled.py", "exact.py", "sampling_kernel.py", "cpu_kernel.py"}
     for pattern in cells.COMPUTED_BY:
         assert list(root.glob(pattern)), pattern
+
+
+def test_the_hash_of_the_formulas_changes_with_any_of_them(tmp_path, monkeypatch):
+    source = tmp_path / "reproduce" / "cells.py"
+    for path in (source, tmp_path / "compiled.py"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("1")
+    monkeypatch.setattr(cells, "__file__", str(source))
+    first = cells.formulas_hash.__wrapped__()
+    (tmp_path / "compiled.py").write_text("2")
+    assert cells.formulas_hash.__wrapped__() != first
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "own"
+    (folder / "data").mkdir(parents=True)
+    (folder / "submission.py").write_text(READS_A_FILE)
+    (folder / "data" / "factor.txt").write_text("0.5")
+    return folder
+
+
+def test_a_file_beside_a_submission_is_part_of_it(folder, tmp_path):
+    before = measure(["fig5"], TINY, load_subjects([str(folder)]), tmp_path / "cells")
+    (folder / "data" / "factor.txt").write_text("0.25")
+    after = measure(["fig5"], TINY, load_subjects([str(folder)]), tmp_path / "cells")
+    assert after.computed == len(settings_of("fig5", TINY))
+    means = [
+        m.variances(settings_of("fig5", TINY)).groupby("estimator")["value"].mean()["own"] for m in (before, after)
+    ]
+    assert means[0] == pytest.approx(4 * means[1])
+    assert measure(["fig5"], TINY, load_subjects([str(folder)]), tmp_path / "cells").computed == 0
+
+
+@pytest.mark.parametrize("inside", [".", "figures", "deep/figures"])
+def test_what_is_written_into_a_submissions_folder_is_no_part_of_it(folder, inside):
+    out = folder / inside
+    first = folder_digest(folder, out)
+    (out / "cells").mkdir(parents=True)
+    for name in ("cells/ei.json", "fig5.json", "fig5.png", "README.md", "table1.md"):
+        (out / name).write_text("new")
+    for name in (".hidden", "__pycache__"):
+        (folder / name).mkdir()
+        (folder / name / "file").write_text("new")
+    assert folder_digest(folder, out) == first
+    (folder / "data" / "more.txt").write_text("")
+    assert folder_digest(folder, out) != first
 
 
 def test_stored_cells_are_plain_json(tmp_path):
