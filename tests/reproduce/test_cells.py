@@ -1,9 +1,10 @@
 """Cells: each is computed once, kept whole, and found again only while nothing that determines it has changed."""
 
 import ast
-import importlib
 import json
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -264,18 +265,19 @@ def test_sizes_out_of_range_say_what_to_do():
 
 
 def imported_sources(path):
-    """Files of the package that a file imports names from, lazily or not: where each name is defined."""
+    """Files of the package that a file imports from, lazily or not; through a package, where the name is defined."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "maxpo_bench"):
             continue
-        module = importlib.import_module(node.module)
+        found.add(node.module)
+        if find_spec(node.module).submodule_search_locations is None:
+            continue
         for alias in node.names:
-            value = getattr(module, alias.name)
-            found.add(getattr(value, "__module__", None) or node.module)
-            found.add(node.module)
-    names = {name for name in found if name.split(".")[0] == "maxpo_bench"}
-    return {Path(importlib.import_module(name).__file__) for name in names}
+            name = f"{node.module}.{alias.name}"
+            is_module = find_spec(name) is not None
+            found.add(name if is_module else getattr(getattr(import_module(node.module), alias.name), "__module__", ""))
+    return {Path(find_spec(name).origin) for name in found if name.split(".")[0] == "maxpo_bench"}
 
 
 def test_the_hash_of_the_formulas_covers_every_source_that_computes():
