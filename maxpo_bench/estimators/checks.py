@@ -107,15 +107,23 @@ def are_tame(rewards: Tensor) -> bool:
     return math.isfinite(float(vector_norm(rewards)))
 
 
-def check_spread(rewards: Tensor, low: Tensor, high: Tensor, dtype: torch.dtype) -> None:
-    """Raise unless all rewards are finite and their differences fit into ``dtype``.
+def check_spread(rewards: Tensor, low: Tensor, high: Tensor, dtype: torch.dtype, sums: int = 1) -> None:
+    """Raise unless all rewards are finite, their differences fit into ``dtype``, and sums of these into float64.
 
     NaN and infinities are at the ends of the sorted group, so that the two ends (float64) tell everything.
+
+    Args:
+        rewards: for messages.
+        low: one end of each group, float64.
+        high: the other.
+        dtype: of the result.
+        sums: how many differences are added up.
 
     Raises:
         ValueError: with the index of the first NaN or infinity, or the range that overflows.
     """
-    if not may_look(rewards) or bool(((high - low).abs() <= torch.finfo(dtype).max).all()):
+    largest = min(torch.finfo(dtype).max, torch.finfo(torch.float64).max / sums)
+    if not may_look(rewards) or bool(((high - low).abs() <= largest).all()):
         return
     where = first_index(~torch.isfinite(rewards))
     if where is not None:
@@ -123,7 +131,8 @@ def check_spread(rewards: Tensor, low: Tensor, high: Tensor, dtype: torch.dtype)
             f"rewards must be finite, got {float(rewards[where])} at index {show_index(where)}: "
             "mask or replace failed samples first"
         )
-    raise ValueError(f"rewards differ by more than the largest {dtype}: rescale them or use a wider dtype")
+    limit = f"the largest {dtype}" if sums == 1 or dtype != torch.float64 else f"{largest:.2g}, so that sums overflow"
+    raise ValueError(f"rewards differ by more than {limit}: rescale them or use a wider dtype")
 
 
 def check_binary(name: str, rewards: Tensor) -> None:

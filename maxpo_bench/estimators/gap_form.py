@@ -31,6 +31,7 @@ from maxpo_bench.estimators.checks import (
     k_samples_and_another,
     k_samples_at_least_two,
 )
+from maxpo_bench.estimators.compiling import STATISTICS, per_sample
 from maxpo_bench.estimators.gaps import constant
 from maxpo_bench.estimators.paths import GapSum, compute, set_path, use_path
 from maxpo_bench.estimators.torch_kernel import torch_weights
@@ -79,7 +80,7 @@ class GapForm:
             ValueError: ``k < 1``, groups that are too small, or rewards that are NaN or infinite.
         """
         if torch.compiler.is_compiling():
-            return gap_form(rewards.detach(), self.name, k)
+            return per_sample(rewards.detach(), self.name, k)
         k = check_k(k)
         dtype = check_rewards(rewards)
         n = rewards.shape[-1]
@@ -109,6 +110,7 @@ FORMS = {
     form.name: form
     for form in (EI, EI_L1O, EI_L2O, EI_MEAN_CENTERED, PASSK_ANALYTIC, ALL_SUBSETS_CENTERED, PKPO_SLOO_MINUS_ONE)
 }
+STATISTICS.update(FORMS)
 
 
 @lru_cache(maxsize=512)
@@ -118,15 +120,3 @@ def gap_sum(form: GapForm, n: int, k: int, device: torch.device) -> GapSum:
     weights = [factor * weight for weight in form.weights(n, k)]
     for_torch = torch_weights(weights, centred=form.centred, device=device)
     return GapSum(constant(weights, device), form.centred, for_torch)
-
-
-@torch.library.custom_op("maxpo_bench::gap_form", mutates_args=())
-def gap_form(rewards: Tensor, name: str, k: int) -> Tensor:
-    """The form of this name as one operation, which `torch.compile` calls without looking inside."""
-    return FORMS[name](rewards, k)
-
-
-@gap_form.register_fake  # pyright: ignore[reportUnknownMemberType]
-def _(rewards: Tensor, name: str, k: int) -> Tensor:
-    """What the operation returns, without its values."""
-    return torch.empty(rewards.shape, dtype=check_rewards(rewards), device=rewards.device)

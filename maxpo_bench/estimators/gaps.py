@@ -127,7 +127,7 @@ def sort_groups(rewards: Tensor, k: int, name: str, smallest: Callable[[int], in
     rewards = rewards.detach()
     values, order = sort_values(rewards if rewards.is_floating_point() else rewards.double())
     groups = SortedGroups(values, order, dtype)
-    check_spread(rewards, groups.values[..., 0], groups.values[..., -1], dtype)
+    check_spread(rewards, groups.values[..., 0], groups.values[..., -1], dtype, sums=4 * groups.n)
     return groups, k
 
 

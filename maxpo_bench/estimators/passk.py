@@ -17,6 +17,7 @@ from maxpo_bench.estimators.checks import (
     k_samples_and_another,
     two,
 )
+from maxpo_bench.estimators.compiling import one_operation
 from maxpo_bench.estimators.gap_form import PASSK_ANALYTIC
 from maxpo_bench.estimators.gaps import constant, sort_groups
 
@@ -40,6 +41,7 @@ def passk_analytic(rewards: Tensor, k: int) -> Tensor:
     return PASSK_ANALYTIC(rewards, k)
 
 
+@one_operation
 def passk_analytic_std(rewards: Tensor, k: int) -> Tensor:
     """Return the analytical pass@K advantage over the deviation of pass@K, `[..., n]`.
 
@@ -83,7 +85,13 @@ def passk_top1(rewards: Tensor, k: int | None = None) -> Tensor:
         TypeError: ``rewards`` is no real tensor, or ``k`` no integer.
         ValueError: ``k < 1``, ``n < 2``, or rewards that are NaN or infinite.
     """
-    groups, _ = sort_groups(rewards, 1 if k is None else k, "passk_top1", two)
+    return lead_of_best(rewards, 1 if k is None else check_k(k))
+
+
+@one_operation
+def lead_of_best(rewards: Tensor, k: int) -> Tensor:
+    """Return `passk_top1` of rewards `[..., n]`; ``k`` is not used."""
+    groups, _ = sort_groups(rewards, k, "passk_top1", two)
     by_rank = torch.zeros_like(groups.values)
     by_rank[..., -1] = groups.values[..., -1] - groups.values[..., -2]
     return groups.restore(by_rank)

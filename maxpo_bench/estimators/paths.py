@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -38,7 +39,7 @@ def set_path(path: Path) -> None:
 
     While a CUDA graph is captured nothing waits for the device: the closed form is not tried, and NaN and infinite
     rewards do not raise but give results without meaning. Under `torch.compile` these estimators are one operation of
-    the graph, which chooses and checks when it runs.
+    the graph, which chooses and checks when it runs; choose outside of what is compiled.
 
     Raises:
         ValueError: another path.
@@ -46,17 +47,22 @@ def set_path(path: Path) -> None:
     _path.set(checked(path))
 
 
-class use_path:
-    """Context manager: `with use_path("torch"): ...` computes on one path, see `set_path`, and restores the former."""
+def use_path(path: Path) -> AbstractContextManager[None]:
+    """Compute on one path in the body of a `with` statement, see `set_path`, and restore the former.
 
-    def __init__(self, path: Path) -> None:
-        self.path = checked(path)
+    Raises:
+        ValueError: another path.
+    """
+    return _using(checked(path))
 
-    def __enter__(self) -> None:
-        self.token = _path.set(self.path)
 
-    def __exit__(self, *_: object) -> None:
-        _path.reset(self.token)
+@contextmanager
+def _using(path: str) -> Generator[None]:
+    token = _path.set(path)
+    try:
+        yield
+    finally:
+        _path.reset(token)
 
 
 def checked(path: str) -> str:

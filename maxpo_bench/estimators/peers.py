@@ -9,6 +9,7 @@ from torch import Tensor
 
 from maxpo_bench.estimators.binomials import binomial_ratios
 from maxpo_bench.estimators.checks import k_samples, k_samples_and_another
+from maxpo_bench.estimators.compiling import one_operation
 from maxpo_bench.estimators.expected_improvement import canonical_by_rank
 from maxpo_bench.estimators.gap_form import ALL_SUBSETS_CENTERED, PKPO_SLOO_MINUS_ONE
 from maxpo_bench.estimators.gaps import SortedGroups, centre, constant, sort_groups
@@ -16,6 +17,7 @@ from maxpo_bench.estimators.mean_reward import z_score
 from maxpo_bench.estimators.pieces import conditional_max_by_rank, leave_one_out_max_by_rank
 
 
+@one_operation
 def pkpo_sloo(rewards: Tensor, k: int) -> Tensor:
     """Return PKPO's sloo advantage, `[..., n]`.
 
@@ -57,6 +59,7 @@ def pkpo_sloo_minus_one(rewards: Tensor, k: int) -> Tensor:
     return PKPO_SLOO_MINUS_ONE(rewards, k)
 
 
+@one_operation
 def all_subsets(rewards: Tensor, k: int) -> Tensor:
     """Return the all-subsets transformed reward, `[..., n]`.
 
@@ -97,6 +100,7 @@ def all_subsets_centered(rewards: Tensor, k: int) -> Tensor:
     return ALL_SUBSETS_CENTERED(rewards, k)
 
 
+@one_operation
 def bon_mean(rewards: Tensor, k: int) -> Tensor:
     """Return the z-score of the all-subsets reward ("BoN mean"), `[..., n]`.
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from maxpo_bench.estimators.checks import k_samples, k_samples_and_another, k_samples_at_least_two
+from maxpo_bench.estimators.compiling import one_operation, one_operation_per_group
 from maxpo_bench.estimators.expected_improvement import canonical_by_rank, improvement_prefix
 from maxpo_bench.estimators.gaps import (
     SortedGroups,
@@ -19,6 +20,7 @@ from maxpo_bench.estimators.gaps import (
 )
 
 
+@one_operation_per_group
 def max_at_k(rewards: Tensor, k: int) -> Tensor:
     """Return rho_K, the unbiased estimate of max@K of each group, `[...]` (the last axis is reduced).
 
@@ -39,6 +41,7 @@ def max_at_k(rewards: Tensor, k: int) -> Tensor:
     return rho(groups, k).squeeze(-1).to(groups.dtype)
 
 
+@one_operation
 def conditional_max(rewards: Tensor, k: int) -> Tensor:
     """Return R_i, the mean maximum of the K-subsets that contain sample i, `[..., n]`.
 
@@ -58,6 +61,7 @@ def conditional_max(rewards: Tensor, k: int) -> Tensor:
     return groups.restore(conditional_max_by_rank(groups, k))
 
 
+@one_operation
 def leave_one_out_max(rewards: Tensor, k: int) -> Tensor:
     """Return V_i, the mean maximum of the K-subsets without sample i, `[..., n]`.
 
@@ -78,6 +82,7 @@ def leave_one_out_max(rewards: Tensor, k: int) -> Tensor:
     return groups.restore(leave_one_out_max_by_rank(groups, k))
 
 
+@one_operation
 def comparator_max(rewards: Tensor, k: int) -> Tensor:
     """Return C_i, the mean maximum of K-1 of the other samples, `[..., n]`.
 
@@ -100,6 +105,7 @@ def comparator_max(rewards: Tensor, k: int) -> Tensor:
     return groups.restore(leave_one_out_max_by_rank(groups, k - 1))
 
 
+@one_operation
 def l1o_baseline(rewards: Tensor, k: int) -> Tensor:
     """Return the mean EI of the other samples, `[..., n]`.
 
@@ -120,6 +126,7 @@ def l1o_baseline(rewards: Tensor, k: int) -> Tensor:
     return groups.restore(mean_of_others(improvement_prefix(groups, k)) + (groups.lowest if k == 1 else 0))
 
 
+@one_operation
 def l2o_baseline(rewards: Tensor, k: int) -> Tensor:
     """Return B_i, the leave-two-out baseline, `[..., n]`.
 

@@ -11,10 +11,11 @@ from estimator_cases import function, sample
 from torch import Tensor
 from torch.fx import GraphModule
 
-from maxpo_bench.estimators import ei_l2o, get_estimator, use_path
-from maxpo_bench.estimators.gap_form import FORMS, gap_form
+from maxpo_bench import estimators
+from maxpo_bench.estimators import ei_l2o, get_estimator, list_estimators, use_path
+from maxpo_bench.estimators.compiling import STATISTICS, per_sample
 
-TRACED = [*FORMS, "reinforce_l1o", "dr_grpo", "grpo"]
+TRACED = [spec.name for spec in list_estimators() if spec.domain == "real"]
 FEW = 4
 """Compilations of varying shapes: the first, any number of groups, one group, any n."""
 
@@ -52,14 +53,23 @@ def test_no_breaks_and_few_compilations(name: str) -> None:
     assert counter.graphs <= FEW
 
 
+@pytest.mark.parametrize("name", sorted(set(STATISTICS) & set(estimators.__all__)))
+def test_another_k_is_another_argument(name: str) -> None:
+    statistic = getattr(estimators, name)
+    compiled = torch.compile(statistic, fullgraph=True, backend="aot_eager")
+    for groups, n, k in ((4, 8, 2), (4, 8, 3), (5, 9, 4), (7, 8, 5)):
+        rewards = sample("ei", n, seed=n, batch=(groups,)).gt(0).float()
+        assert torch.equal(compiled(rewards, k), statistic(rewards, k))
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64, torch.int64, torch.bool])
 def test_shapes_dtypes_and_layouts_are_those_of_the_eager_call(dtype: torch.dtype) -> None:
     for shape in ((6,), (3, 6), (2, 3, 6), (0, 6)):
         rewards = torch.arange(torch.Size(shape).numel()).reshape(shape).remainder(5).to(dtype)
         for arranged in (rewards, rewards.transpose(0, -1).contiguous().transpose(0, -1)):
             arguments = (arranged, "ei_l2o", 2)
-            torch.library.opcheck(gap_form, arguments, test_utils=("test_schema", "test_faketensor"))
-            assert gap_form(*arguments).stride() == gap_form(*arguments).contiguous().stride()
+            torch.library.opcheck(per_sample, arguments, test_utils=("test_schema", "test_faketensor"))
+            assert per_sample(*arguments).stride() == per_sample(*arguments).contiguous().stride()
 
 
 @pytest.mark.parametrize("estimator", [get_estimator("maxpo", 3), partial(ei_l2o, k=3)])

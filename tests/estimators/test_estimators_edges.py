@@ -7,6 +7,7 @@ import pytest
 import torch
 from estimator_cases import BINARY, NAMES, PIECES, SMALLEST, function, sample, sizes
 
+import maxpo_bench.estimators
 from maxpo_bench.estimators import get_estimator
 
 ALL = [*NAMES, *PIECES]
@@ -246,3 +247,12 @@ def test_zero_deviation_gives_zero_also_without_epsilon() -> None:
     assert not function("grpo")(torch.full((2, 4), 0.1), eps=0.0).any()
     assert not function("bon_mean")(torch.tensor([1.0, 4.0, 4.0]), 2).any()
     assert not function("passk_analytic_std")(torch.tensor([1.0, 1.0, 0.0]), 2).any()
+
+
+@pytest.mark.parametrize(
+    "name", ["pkpo_sloo", "all_subsets", "bon_mean", "conditional_max", "l2o_baseline", "leave_one_out_max"]
+)
+def test_rewards_whose_sums_overflow_raise(name):
+    rewards = torch.tensor([[8e307, -8e307, 0.0, 1.0]], dtype=torch.float64)
+    with pytest.raises(ValueError, match=r"differ by more than 1.1e\+307, so that sums overflow: rescale"):
+        getattr(maxpo_bench.estimators, name)(rewards, 1)
