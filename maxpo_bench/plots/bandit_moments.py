@@ -66,7 +66,7 @@ class Spread:
     """What is known of one estimator's gradient estimate on each of B bandits.
 
     Attributes:
-        kind: "exact", or "sampled" for estimators that are no sums over reward gaps.
+        kind: "exact", or "sampled" for estimators that are no sums over reward gaps, be it on these bandits alone.
         total_variance: trace of the covariance of one estimate, `[B]` (Eq 111, 112).
         bias: ``||E g - grad J_K||``, `[B]`; None where it was sampled.
     """
@@ -88,7 +88,10 @@ class Spread:
 
 
 def kind_of(estimator: Estimator, n: int) -> Kind:
-    """Return whether an estimator's moments are computed exactly in groups of ``n``, or sampled."""
+    """Return whether an estimator passes for a sum over reward gaps in groups of ``n``: "exact", else "sampled".
+
+    It is tried on random groups only; `spreads` tries the bandits' own rewards too.
+    """
     from maxpo_bench.moments.gap_table import gap_table
 
     return "sampled" if gap_table(estimator, n) is None else "exact"
@@ -112,19 +115,16 @@ def spreads(
         device: of the computation.
 
     Raises:
-        CertificateError: an estimator fails on some group.
+        CertificateError: an estimator fails on some group, or its moments overflow.
         ValueError: a group size that an estimator does not take.
     """
-    kinds = [kind_of(estimator, n) for estimator in estimators]
-    found: dict[int, Spread] = {}
-    exact = [place for place, kind in enumerate(kinds) if kind == "exact"]
-    if exact:
-        found |= dict(zip(exact, _exact([estimators[place] for place in exact], bandits, n, device), strict=True))
-    sampled = [place for place, kind in enumerate(kinds) if kind == "sampled"]
-    if sampled:
-        chosen = [estimators[place] for place in sampled]
-        found |= dict(zip(sampled, _sampled(chosen, bandits, n, num_groups, device), strict=True))
-    return [found[place] for place in range(len(estimators))]
+    found: list[Spread | None] = [None] * len(estimators)
+    places = [place for place, estimator in enumerate(estimators) if kind_of(estimator, n) == "exact"]
+    for place, spread in zip(places, _exact([estimators[place] for place in places], bandits, n, device), strict=True):
+        found[place] = spread
+    missing = [estimator for estimator, spread in zip(estimators, found, strict=True) if spread is None]
+    sampled = iter(_sampled(missing, bandits, n, num_groups, device) if missing else [])
+    return [next(sampled) if spread is None else spread for spread in found]
 
 
 def sampled_errors(
@@ -148,10 +148,21 @@ def sampled_errors(
     return np.stack(curves, axis=1)
 
 
-def _exact(estimators: Sequence[Estimator], bandits: Bandits, n: int, device: str) -> list[Spread]:
+def _exact(estimators: Sequence[Estimator], bandits: Bandits, n: int, device: str) -> Sequence[Spread | None]:
+    """Exact spreads, all at once; None for those that are no gap sums on these bandits, or where n is too large."""
+    from maxpo_bench.moments import CertificateError
     from maxpo_bench.moments.exact import exact_moments
 
-    moments = exact_moments(estimators, bandits.arm_rewards, bandits.logits, n, device=device)
+    if not estimators:
+        return []
+    try:
+        moments = exact_moments(estimators, bandits.arm_rewards, bandits.logits, n, device=device)
+    except CertificateError:
+        raise
+    except ValueError:
+        if len(estimators) == 1:
+            return [None]
+        return [spread for each in estimators for spread in _exact([each], bandits, n, device)]
     return [Spread("exact", each.total_variance, each.bias) for each in moments]
 
 

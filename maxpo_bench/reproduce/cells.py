@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxpo_bench.leaderboard.submission import Candidate
+from maxpo_bench.moments import CertificateError
 from maxpo_bench.plots.bandit_moments import Bandits, Kind, Spread, kind_of, sampled_errors, spreads
 from maxpo_bench.reproduce.files import publish
 
@@ -81,7 +82,7 @@ class Cell:
 
     @classmethod
     def of(cls, setting: Setting, candidate: Candidate, device: str) -> Cell:
-        """Make a cell, finding out whether it is exact."""
+        """Make a cell, finding out whether it is exact, as far as random groups tell; see `compute`."""
         exact = setting.quantity == "spread" and kind_of(candidate.build(setting.k), setting.n) == "exact"
         return cls(setting, candidate, "exact" if exact else "sampled", device)
 
@@ -124,6 +125,14 @@ class Cell:
             return None
         return values if self._fits(values) else None
 
+    def find(self, folder: Path) -> tuple[Cell, dict[str, Floats]] | None:
+        """Return it with its stored numbers; as a sampled cell where it turned out to be one."""
+        for cell in (self, replace(self, kind="sampled"))[: 2 if self.kind == "exact" else 1]:
+            values = cell.load(folder)
+            if values is not None:
+                return cell, values
+        return None
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """What its numbers are called, with their shapes: all are lengths or variances, finite and at least 0."""
         at = self.setting
@@ -156,19 +165,51 @@ def formulas_hash() -> str:
 def compute(cells: Sequence[Cell]) -> Iterator[tuple[Cell, dict[str, Floats]]]:
     """Compute cells of one setting and device, the same bandits and actions for all.
 
+    A cell that turns out not to be exact on its bandits comes back as a sampled one. Where an estimator fails, the
+    cells of the others are returned first.
+
     Raises:
-        CertificateError: an estimator fails on some group (the message shows it).
+        CertificateError: an estimator fails on some group (the message shows it), or its moments overflow; the message
+            names estimator and setting.
     """
-    setting, device = cells[0].setting, cells[0].device
+    setting = cells[0].setting
     bandits = Bandits.generate(setting.seed, range(setting.first, setting.first + setting.instances), setting.num_arms)
+    groups = [cells] if setting.quantity == "spread" else [[cell] for cell in cells]
+    failures: list[CertificateError] = []
+    while groups:
+        group = groups.pop(0)
+        try:
+            done = _computed(group, bandits)
+        except CertificateError as error:
+            failures += [_located(group[0], error)] if len(group) == 1 else []
+            groups += [[cell] for cell in group] if len(group) > 1 else []
+        else:
+            yield from done
+    if failures:
+        raise failures[0]
+
+
+def _computed(cells: Sequence[Cell], bandits: Bandits) -> list[tuple[Cell, dict[str, Floats]]]:
+    setting, device = cells[0].setting, cells[0].device
     estimators = [cell.candidate.build(setting.k) for cell in cells]
-    if setting.quantity == "error":
-        for cell, estimator in zip(cells, estimators, strict=True):
-            yield cell, {"error": sampled_errors(estimator, bandits, setting.n, setting.num_groups, device=device)}
-        return
-    found = spreads(estimators, bandits, setting.n, num_groups=setting.num_groups[0], device=device)
-    for cell, spread in zip(cells, found, strict=True):
-        yield cell, _values(spread)
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows is named below
+        if setting.quantity == "error":
+            errors = [
+                sampled_errors(each, bandits, setting.n, setting.num_groups, device=device) for each in estimators
+            ]
+            done = [(cell, {"error": error}) for cell, error in zip(cells, errors, strict=True)]
+        else:
+            found = spreads(estimators, bandits, setting.n, num_groups=setting.num_groups[0], device=device)
+            done = [(replace(cell, kind=each.kind), _values(each)) for cell, each in zip(cells, found, strict=True)]
+    for cell, values in done:
+        if not all(np.isfinite(array).all() for array in values.values()):
+            raise CertificateError(f"moments of {cell.candidate.name} overflow float64: rescale its advantages")
+    return done
+
+
+def _located(cell: Cell, error: CertificateError) -> CertificateError:
+    at = cell.setting
+    return CertificateError(f"{cell.candidate.name} at n = {at.n}, K = {at.k}, {at.num_arms:,} arms: {error}")
 
 
 def _values(spread: Spread) -> dict[str, Floats]:

@@ -32,11 +32,11 @@ ARMS, BATCHES = "Number of arms", "Number of batches $M$"
 def ratios(frame: Frame) -> Frame:
     """Return each estimator's value over EI's exact one in the same bandit at the same setting, without EI's own 1.
 
-    Sampled rows are left out where an estimator has exact ones.
+    Sampled rows are left out where an estimator has exact ones at the same setting.
     """
-    is_exact = frame["kind"] == "exact"
-    known = frame.loc[is_exact, "estimator"].unique()
-    rows = ratio_frame(frame[is_exact | ~frame["estimator"].isin(known)], REFERENCE, _keys(frame))
+    settings = ["estimator", *(key for key in _keys(frame) if key != "instance")]
+    best = frame.groupby(settings)["kind"].transform("min")  # "exact" comes before "sampled"
+    rows = ratio_frame(frame[frame["kind"] == best], REFERENCE, _keys(frame))
     return rows[rows["estimator"] != REFERENCE]
 
 

@@ -129,7 +129,8 @@ def measure(
         progress: called with (cells done, cells in all).
 
     Raises:
-        CertificateError: an estimator fails on some group (the message shows it).
+        CertificateError: an estimator fails on some group (the message shows it), or its moments overflow; what was
+            computed before is kept.
         ValueError: an estimator takes none of the figures' (n, K).
     """
     settings = list(dict.fromkeys(each for figure in figures for each in settings_of(figure, size)))
@@ -138,21 +139,24 @@ def measure(
         [Cell.of(setting, subject, device) for subject in subjects if subject.supports(setting.n, setting.k)]
         for setting in settings
     ]
-    found: dict[Cell, Values] = {}
+    found: dict[tuple[Setting, str], tuple[Cell, Values]] = {}
     total, computed = sum(map(len, jobs)), 0
     for cells in jobs:
-        missing: list[Cell] = []
-        for cell in cells:
-            stored = cell.load(folder)
-            found |= {cell: stored} if stored is not None else {}
-            missing += [cell] if stored is None else []
+        stored = [(cell, cell.find(folder)) for cell in cells]
+        found |= {_key(cell): known for cell, known in stored if known is not None}
+        missing = [cell for cell, known in stored if known is None]
         for cell, values in compute(missing) if missing else ():
             cell.store(folder, values)
-            found[cell] = values
+            found[_key(cell)] = (cell, values)
             computed += 1
             _tell(progress, len(found), total)
         _tell(progress, len(found), total)
-    return Measured(size, {cell: found[cell] for cells in jobs for cell in cells}, computed)
+    return Measured(size, dict(found[_key(cell)] for cells in jobs for cell in cells), computed)
+
+
+def _key(cell: Cell) -> tuple[Setting, str]:
+    """What a cell is asked for by: whether it is exact may turn out when it is computed."""
+    return cell.setting, cell.candidate.name
 
 
 def _check_subjects(subjects: Sequence[Candidate], settings: Sequence[Setting]) -> None:

@@ -13,11 +13,12 @@ from reproduce_samples import READS_A_FILE, SQUARES, SUBMISSION, TINY
 
 from maxpo_bench.estimators import get_estimator
 from maxpo_bench.leaderboard.submission import SubmissionError, built_in, load_submission
-from maxpo_bench.moments import enumerate_moments
+from maxpo_bench.moments import CertificateError, enumerate_moments, exact
 from maxpo_bench.plots.bandit_moments import Bandits
 from maxpo_bench.registry import UnknownNameError
 from maxpo_bench.reproduce import cells, files
 from maxpo_bench.reproduce.cells import Cell, Setting, compute
+from maxpo_bench.reproduce.figures import ratios
 from maxpo_bench.reproduce.measure import error_setting, k_settings, measure, settings_of
 from maxpo_bench.reproduce.sizes import SIZES, size_of
 from maxpo_bench.reproduce.subjects import folder_digest, load_subjects
@@ -152,6 +153,44 @@ def test_a_file_is_published_whole_or_not_at_all(tmp_path, monkeypatch):
         files.publish(path, "second\n")
     assert path.read_text() == "first\n"
     assert [each.name for each in path.parent.iterdir()] == ["file.json"]
+
+
+def test_an_estimator_that_is_no_gap_sum_on_the_bandits_alone_is_sampled(tmp_path, monkeypatch):
+    path = tmp_path / "late.py"
+    path.write_text(SUBMISSION)
+    subjects = load_subjects([str(path), "all_subsets"])
+    genuine = exact.exact_moments
+
+    def refusing(estimators, rewards, *arguments, **options):
+        if rewards.shape[1] == 9 and any(each.name == "late" for each in estimators):
+            raise ValueError("late is no sum over reward gaps")
+        return genuine(estimators, rewards, *arguments, **options)
+
+    monkeypatch.setattr(exact, "exact_moments", refusing)
+    measured = measure(["fig4"], TINY, subjects, tmp_path / "cells")
+    kinds = {(cell.candidate.name, cell.setting.num_arms): cell.kind for cell in measured.values}
+    assert [key for key, kind in kinds.items() if kind == "sampled"] == [("late", 9)]
+    assert measure(["fig4"], TINY, subjects, tmp_path / "cells").computed == 0
+    frame = measured.variances(settings_of("fig4", TINY))
+    assert set(ratios(frame).query("estimator == 'late'").num_arms) == {2, 5, 9}
+    wide = frame[(frame.num_arms == 9) & (frame.group_size == 6)].groupby("estimator")["value"].mean()
+    assert wide["late"] == pytest.approx(0.25 * wide["ei"], rel=0.5)
+
+
+def test_an_estimator_that_fails_does_not_take_the_others_with_it(tmp_path):
+    path = tmp_path / "huge.py"
+    path.write_text(SUBMISSION.replace("0.5", "1e200"))
+    subjects = load_subjects([str(path)])
+    with pytest.raises(CertificateError, match=r"^huge at n = 5, K = 3, 2 arms: .*overflow.*: rescale"):
+        measure(["fig4"], TINY, subjects, tmp_path / "cells")
+    assert sorted(each.name.split("-")[0] for each in (tmp_path / "cells").iterdir()) == ["ei", "ei_l1o", "ei_l2o"]
+
+
+def test_numbers_that_are_not_finite_are_named(monkeypatch):
+    monkeypatch.setattr(cells, "sampled_errors", lambda *arguments, **options: np.array([[1.0, np.inf]]))
+    setting = replace(SETTING, quantity="error", num_groups=(10,))
+    with pytest.raises(CertificateError, match=r"ei at n = 5, K = 2, 3 arms: moments of ei overflow float64: rescale"):
+        list(compute([Cell.of(setting, built_in("ei"), "cpu")]))
 
 
 def test_figures_share_their_cells():
