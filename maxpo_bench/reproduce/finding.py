@@ -114,11 +114,16 @@ def combined(verdicts: Sequence[Verdict]) -> Verdict:
     return found.pop() if len(found) == 1 else IN_PART
 
 
-def mean_of(values: Floats) -> Interval:
-    """Student's 95 % interval of a mean; of constant values, the value itself."""
+def mean_of(values: Floats, confidence: float = 0.95) -> Interval:
+    """Student's interval of a mean over bandits; of constant values, the value itself."""
     if np.ptp(values) == 0:
-        return Interval(float(values[0]), float(values[0]), float(values[0]))
-    return mean_interval(values)
+        return Interval(float(values[0]), float(values[0]), float(values[0]), confidence)
+    return mean_interval(values, confidence=confidence)
+
+
+def shared(level: float, comparisons: int) -> float:
+    """Return the confidence of each of several intervals that all hold with a chance of 1 - ``level`` (Bonferroni)."""
+    return 1.0 - level / max(comparisons, 1)
 
 
 def number(value: float) -> str:
