@@ -5,7 +5,17 @@ import pandas as pd
 import pytest
 from reproduce_samples import variance_frame
 
-from maxpo_bench.reproduce.variance_findings import added_findings, arms_findings, falls_with_n, k_findings
+from maxpo_bench.reproduce.finding import Table
+from maxpo_bench.reproduce.variance_findings import (
+    Ratios,
+    _few_comparators,
+    _growth,
+    added_findings,
+    arms_findings,
+    falls_with_n,
+    k_findings,
+)
+from maxpo_bench.stats import Interval
 
 
 def arms_verdicts(ratios, **options):
@@ -114,6 +124,37 @@ def test_an_uncertain_minimum_is_said_to_be_uncertain():
 @pytest.mark.parametrize(("last", "verdict"), [(0.9, "holds"), (0.5, "does not hold")])
 def test_few_comparators(last, verdict):
     assert k_findings(variance_frame("k", {1: 1.0, 8: 0.5, 15: last}), 0, "here")[1].verdict == verdict
+
+
+def alike(instances, noise, rng):
+    """Ratios that differ by noise only, whatever K."""
+    values = np.exp(noise * rng.standard_normal((instances, 15)))
+    return Ratios(16, list(range(1, 16)), Table(np.arange(1, 16), values), [Interval(1.0, 1.0, 1.0)] * 15)
+
+
+def test_the_choice_of_the_lowest_k_does_not_make_the_last_one_worse():
+    """Where every K is alike, the lowest of fifteen is lower only on the bandits on which it was chosen.
+
+    The finding then holds with a chance of 2.5 %: 5 of 200 expected, more than 21 with a chance below 1e-6.
+    """
+    rng = np.random.default_rng(3)
+    found = [_few_comparators([alike(20, 0.2, rng)], "here").verdict for _ in range(200)]
+    assert found.count("holds") <= 21
+
+
+def test_rises_by_chance_in_any_of_many_steps_are_rare():
+    """Fourteen steps at 2.5 % each would rise in three of ten cases; together in 2.5 %, in 15 of 100 below 1e-6."""
+    rng = np.random.default_rng(4)
+    level = np.array([0.8, *[0.5] * 14])  # falls in the first step, then stays
+    verdicts = [_growth(Table(np.arange(15), alike(20, 0.001, rng).each.values * level)) for _ in range(100)]
+    assert verdicts.count("holds in part") <= 15
+
+
+def test_too_few_bandits_for_two_halves_are_said_to_be_too_few():
+    frame = variance_frame("k", {1: 1.0, 8: 0.5, 15: 0.9}, instances=3)
+    finding = k_findings(frame, 0, "here")[1]
+    assert finding.verdict == "does not hold"
+    assert "too few bandits to tell" in finding.measured[1]
 
 
 @pytest.mark.parametrize(
