@@ -81,9 +81,9 @@ def as_groups(result: Any, shape: torch.Size) -> Tensor:
     return torch.as_tensor(first).double().reshape(shape)
 
 
-def draw_rewards(groups: int, n: int, seed: int, *, is_binary: bool = False) -> Tensor:
-    """Draw float32 rewards `[G, n]`: normal ones, or 0/1 with a quarter of ones."""
-    generator = torch.Generator().manual_seed(derive_seed(seed, "benchmark", groups, n, int(is_binary)))
+def draw_rewards(groups: int, n: int, seed: int, *, is_binary: bool = False, batch: int = 0) -> Tensor:
+    """Draw a batch of float32 rewards `[G, n]`: normal ones, or 0/1 with a quarter of ones."""
+    generator = torch.Generator().manual_seed(derive_seed(seed, "benchmark", groups, n, int(is_binary), batch))
     if is_binary:
         return (torch.rand(groups, n, generator=generator) < 0.25).float()
     return torch.randn(groups, n, generator=generator)

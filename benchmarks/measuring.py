@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 import math
 import os
@@ -100,6 +101,12 @@ class Bar:
             "is_met": self.is_met,
             "note": self.note,
         }
+
+
+def in_turn(calls: Sequence[Callable[[], object]]) -> Callable[[], object]:
+    """Return a call that makes the next of these calls, round and round."""
+    following = itertools.cycle(calls)
+    return lambda: next(following)()
 
 
 def interleaved(
