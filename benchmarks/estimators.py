@@ -1,7 +1,7 @@
 """Speed and errors of the max@K advantage: torch.sort as the unit, the paper's form, PKPO, verl and TRL beside it.
 
-For every size [groups, n] all contestants are timed in one interleaved run on one thread, on the same float32 rewards: a
-pool of batches in turn, since training brings new rewards in each step. (--batches 1 repeats one batch. The processor
+For every size [groups, n] all contestants are timed in one interleaved run on one thread, on the same float32 rewards:
+a pool of batches in turn, since training brings new rewards in each step. (--batches 1 repeats one batch. The processor
 then learns its branches, and small sorts get three times faster.) Figures are medians, ratios are ratios of medians.
 What takes less than 10 ms is timed with warm caches; the times of cold calls, each after somebody else's, stand beside.
 Errors are those against exact rationals.
