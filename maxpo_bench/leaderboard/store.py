@@ -14,6 +14,8 @@ from maxpo_bench.leaderboard.fingerprint import Fingerprint
 from maxpo_bench.leaderboard.noise import BlockSums
 
 SCHEMA = 1
+UNFINISHED = ".writing-"
+"""How the names of files begin that are being written."""
 
 
 @dataclass(frozen=True)
@@ -79,20 +81,30 @@ def save(results: Path, scored: ScoredEntry) -> Path:
     """Write one score atomically; the same version of an entry replaces itself."""
     entry = scored.entry
     path = path_of(results, entry.suite, entry.name, entry.submission_hash)
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(scored.to_dict(), sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-", suffix=".json")
+    publish(path, text + "\n")
+    return path
+
+
+def publish(path: Path, text: str) -> None:
+    """Write a text file in one step: a reader sees the old file or the new one, whenever the writer is stopped.
+
+    Args:
+        path: its folder is made if it is missing.
+        text: its content.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        Path(temporary).unlink(missing_ok=True)
         raise
-    return path
 
 
 def load(path: Path) -> ScoredEntry:

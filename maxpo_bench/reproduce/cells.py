@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from maxpo_bench.leaderboard.store import publish
 from maxpo_bench.leaderboard.submission import Candidate
 from maxpo_bench.moments import CertificateError
 from maxpo_bench.plots.bandit_moments import Bandits, Kind, Spread, kind_of, sampled_errors, spreads
-from maxpo_bench.reproduce.files import publish
 
 Quantity = Literal["spread", "error"]
 Floats = NDArray[np.float64]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from maxpo_bench.reproduce.files import publish
+from maxpo_bench.leaderboard.store import publish
 from maxpo_bench.reproduce.finding import NO_CLAIM, Finding
 from maxpo_bench.reproduce.report import Report
 from maxpo_bench.reproduce.sizes import FIGURES

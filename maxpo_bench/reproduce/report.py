@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maxpo_bench.leaderboard.store import publish
 from maxpo_bench.plots.frames import Frame, count_text
 from maxpo_bench.plots.style import figure_style, save, style_of
 from maxpo_bench.reproduce.error_findings import error_findings
 from maxpo_bench.reproduce.figures import LARGEST_RATIO, draw_fig1, draw_fig4, draw_fig5, ratios
-from maxpo_bench.reproduce.files import publish
 from maxpo_bench.reproduce.finding import Finding
 from maxpo_bench.reproduce.measure import Measured, arms_settings, k_settings
 from maxpo_bench.reproduce.sizes import Size

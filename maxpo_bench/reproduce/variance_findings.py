@@ -306,7 +306,7 @@ def _few_comparators(found: Sequence[Ratios], source: str) -> Finding:
     for each in found:
         best, rise = _rise_to_the_last(each)
         measured = with_interval(rise) if len(each.each.values) >= SPLIT else "too few bandits to tell"
-        parts.append(f"n = {each.n}: {measured} above that at K = {each.x[best]}")
+        parts.append(f"n = {each.n}: {measured}, lowest at K = {each.x[best]}")
         verdicts.append(HOLDS if rise.low > 0 and len(each.each.values) >= SPLIT else FAILS)
         numbers[f"n{each.n}"] = {
             "lowest_at": each.x[best],
