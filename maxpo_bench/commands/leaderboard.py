@@ -65,7 +65,11 @@ def _warn_of_stale(suite: str, results: Path) -> None:
     stale = scored_otherwise(load_all(results, suite))
     if stale:
         names = ", ".join(stale)
-        print(f"unranked, scored by other code than the reference: {names}: score them again", file=sys.stderr)
+        print(
+            f"unranked, scored by other code than the reference: {names}: score the built-in ones again with --score "
+            "(two minutes), then submit the others again",
+            file=sys.stderr,
+        )
 
 
 def score_with_progress(suite: str, results: Path, *, workers: int, force: bool = False, quiet: bool = False) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 from maxpo_bench.commands.leaderboard import COMMITTED, TABLE
 from maxpo_bench.commands.progress import staged
 from maxpo_bench.leaderboard import api
+from maxpo_bench.leaderboard.board import scored_otherwise
 from maxpo_bench.leaderboard.contract import CheckResult, check_contract
 from maxpo_bench.leaderboard.score import REFERENCE, ContractFailure, certify_candidate
+from maxpo_bench.leaderboard.store import load_all
 from maxpo_bench.leaderboard.submission import load_submission
 from maxpo_bench.leaderboard.suite import SUITES
 
@@ -44,7 +46,7 @@ def run_submit(
 
         print_json(done.scored.entry.to_dict())
     elif quiet:
-        print(placement(done.scored.entry.name, done))
+        print(placement(done.scored.entry.name, done, results))
     else:
         _print_result(done, results)
     return 0
@@ -88,7 +90,7 @@ def _print_result(done: api.Submitted, results: Path) -> None:
     b95 = entry.b95_ratio
     if b95.value is not None:
         print(f"\n{entry.name}: B95 {b95.value:.3g} [{b95.low:.3g}, {b95.high:.3g}] times that of {REFERENCE}")
-    print(placement(entry.name, done))
+    print(placement(entry.name, done, results))
     print(f"Stored: {done.path}")
     flags = f"--suite {entry.suite} --results {results}"
     print(f"Page:   maxpo-bench leaderboard {flags} --html page")
@@ -96,7 +98,7 @@ def _print_result(done: api.Submitted, results: Path) -> None:
         print(f"Table:  maxpo-bench leaderboard {flags} --markdown > {results / TABLE}")
 
 
-def placement(name: str, done: api.Submitted) -> str:
+def placement(name: str, done: api.Submitted, results: Path) -> str:
     """One sentence: where the entry ranks, or why it has no rank."""
     board = done.board
     entry = next(item for item in board.entries if item.name == name)
@@ -105,6 +107,12 @@ def placement(name: str, done: api.Submitted) -> str:
     if entry.kind == "null":
         return f"{name} has an expected gradient of zero: listed, unranked."
     rank = board.ranks.get(name)
+    if rank is None and name in scored_otherwise(load_all(results, entry.suite)):
+        return (
+            f"{name} was scored by other code than the stored {REFERENCE}: listed, unranked. Bring the built-in "
+            "scores up to date in two minutes: "
+            f"maxpo-bench leaderboard --suite {entry.suite} --results {results} --score"
+        )
     if rank is None:
         return f"{name} is not defined on every bandit of the suite, or too noisy to be measured: listed, unranked."
     members = sum(1 for other in board.entries if other.klass == entry.klass and board.ranks.get(other.name))

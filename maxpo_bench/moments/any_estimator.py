@@ -24,15 +24,16 @@ def gradient_moments(
     """Return the moments of any estimator's gradient estimate on one bandit, exact ones where that is possible.
 
     An estimator that is permutation equivariant, which is checked, needs C(A+n-1, n) multisets of actions; another one
-    all A^n tuples. Where these are more than 300 000, groups are sampled. For sums over reward gaps on large bandits
-    see ``exact_moments``.
+    all A^n tuples. Where these are more than 300 000, groups are sampled; the class of the result tells. For sums over
+    reward gaps on large bandits see ``exact_moments``.
 
     Args:
         estimator: any estimator.
         arm_rewards: rewards of the arms, [A], or [Q, A] for Q questions that share the logits.
         logits: the policy's logits, [A].
         n: samples per group.
-        num_groups: groups to sample, as in ``monte_carlo_moments``; not used where outcomes are enumerated.
+        num_groups: groups to sample; None takes more and more until they are max(1000, 50 * NSR), a million at most.
+            Not used where outcomes are enumerated.
         seed: of the orders in which rows are presented, or of the sampled actions.
         device: torch device that samples, as in ``monte_carlo_moments``.
 

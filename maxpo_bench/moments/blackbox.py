@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -81,6 +81,20 @@ def check_rows_are_independent(
                 f"{_name(estimator)} answers rewards={_show(rewards[row])} with {_show(alone[0])} alone and with "
                 f"{_show(advantages[row])} in a batch of {len(rewards)} groups: each row must be a function of its own "
                 "rewards only (no pooling over groups, no state, no random numbers)"
+            )
+
+
+def check_estimators(estimators: Sequence[object]) -> None:
+    """Raise unless all are estimators with their K.
+
+    Raises:
+        TypeError: with the remedy.
+    """
+    for estimator in estimators:
+        if not isinstance(estimator, Estimator):
+            raise TypeError(
+                f"expected an Estimator, got {estimator!r}: make one with get_estimator(name, k), or of a function of "
+                "(rewards, k) with as_estimator(function, k)"
             )
 
 

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from maxpo_bench.estimators import Estimator
-from maxpo_bench.moments.blackbox import check_rows_are_independent, evaluate, same_rows
+from maxpo_bench.moments.blackbox import check_estimators, check_rows_are_independent, evaluate, same_rows
 from maxpo_bench.moments.gradient import FloatArray, GradientMoments
 from maxpo_bench.moments.instances import BanditInstance
 from maxpo_bench.moments.multisets import IntArray, action_multisets, action_tuples
@@ -27,7 +27,7 @@ COPIES = 3
 """Each row is evaluated in this many random orders."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ExactMoments(GradientMoments):
     """Moments without sampling error.
 
@@ -77,6 +77,7 @@ def enumerate_instances(
 
     Arguments and errors as in :func:`enumerate_moments`.
     """
+    check_estimators([estimator])
     estimator.check_group_size(n)
     rng = np.random.default_rng(derive_seed(seed, "enumeration", n))
     outcomes = [action_multisets(instance.num_arms, n) for instance in instances]

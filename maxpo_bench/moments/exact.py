@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from maxpo_bench.estimators import Estimator
 from maxpo_bench.estimators.checks import check_k
-from maxpo_bench.moments.blackbox import check_finite
+from maxpo_bench.moments.blackbox import check_estimators, check_finite
 from maxpo_bench.moments.count_chain import Arms, Squares, Tables, second_moments, sum_from_next
 from maxpo_bench.moments.device import find_device
 from maxpo_bench.moments.gap_table import GapTable, gap_table
@@ -33,7 +33,7 @@ CHUNK = 128
 Progress = Callable[[float], None]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BanditMoments:
     """Exact moments of one estimator's gradient estimate, factor included, on B bandits.
 
@@ -46,6 +46,11 @@ class BanditMoments:
     mean: FloatArray
     total_variance: FloatArray
     truth: FloatArray
+
+    def __repr__(self) -> str:
+        bandits, arms = self.mean.shape
+        means = f"mean bias {self.bias.mean():.4g}, mean total variance {self.total_variance.mean():.4g}"
+        return f"BanditMoments({bandits} bandits of {arms} arms, {means})"
 
     @property
     def bias(self) -> FloatArray:
@@ -80,7 +85,8 @@ def exact_moments(
     for each estimator.
 
     Args:
-        estimators: gap sums (see ``gap_table``), each with its own K and scale.
+        estimators: gap sums (see ``gap_table``), each with its own K and scale: from ``get_estimator``, or from
+            ``as_estimator`` for a function of your own.
         arm_rewards: [B, A] (or [A] for one bandit), finite.
         logits: of the policy, the same shape, finite.
         n: samples per group, up to 512.
@@ -92,9 +98,11 @@ def exact_moments(
 
     Raises:
         CertificateError: an estimator fails on some group (the message shows it), or its moments overflow float64.
+        TypeError: no estimator.
         ValueError: an estimator that is no gap sum, a group size that one does not take or that is too large, shapes
             that don't fit, values that are not finite, or no such device.
     """
+    check_estimators(estimators)
     rewards, logit_rows = _checked(arm_rewards, logits, n)
     tables = [_table(estimator, n, rewards) for estimator in estimators]
     if not tables:
@@ -147,7 +155,7 @@ def _table(estimator: Estimator, n: int, rewards: FloatArray) -> GapTable:
     if table is None:
         raise ValueError(
             f"{estimator.name} (k={estimator.k}) is no sum over reward gaps, so its exact moments on large bandits are "
-            "unknown: use paired_moments, or enumerate_moments for a few arms"
+            "unknown: use gradient_moments, or paired_moments for several estimators on the same groups"
         )
     return table
 

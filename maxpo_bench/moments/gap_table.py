@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from maxpo_bench.estimators import Estimator
-from maxpo_bench.moments.blackbox import evaluate
+from maxpo_bench.moments.blackbox import check_estimators, evaluate
 from maxpo_bench.moments.gradient import FloatArray
 from maxpo_bench.seeding import derive_seed
 
@@ -95,6 +95,7 @@ def gap_table(estimator: Estimator, n: int, probes: FloatArray | None = None, *,
         CertificateError: the estimator fails on some group (the message shows it).
         ValueError: a group size that the estimator does not take.
     """
+    check_estimators([estimator])
     estimator.check_group_size(n)
     if estimator.domain == "binary":
         return None

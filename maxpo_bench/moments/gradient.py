@@ -22,7 +22,7 @@ ZERO_TOLERANCE = 1e-12
 """A mean below this share of g_hat's root mean square is rounding noise, and counts as zero."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GradientMoments:
     """Mean and total variance of a gradient estimate beside the exact gradient.
 
@@ -39,6 +39,11 @@ class GradientMoments:
     truth: FloatArray
     advantage_rms: float
     group_mean_rms: float
+
+    def __repr__(self) -> str:
+        shown = ("bias", "total_variance", "cosine", "nsr")
+        values = ", ".join(f"{name}={getattr(self, name):.4g}" for name in shown)
+        return f"{type(self).__name__}({len(self.truth)} arms, {values})"
 
     @property
     def mean_square(self) -> float:

@@ -28,7 +28,7 @@ FEWEST_GROUPS = 10
 Metric = str | Callable[["MonteCarloMoments"], float]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MonteCarloMoments(GradientMoments):
     """Estimated moments of a gradient estimate, with standard errors.
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from maxpo_bench.estimators import Estimator
-from maxpo_bench.moments.blackbox import check_finite, evaluate_tensor
+from maxpo_bench.moments.blackbox import check_estimators, check_finite, evaluate_tensor
 from maxpo_bench.moments.device import find_device
 from maxpo_bench.moments.gradient import FloatArray
 from maxpo_bench.moments.instances import BanditInstance
@@ -52,6 +52,7 @@ def sample_segments(
         CertificateError: an estimator fails on some group (the message shows it).
         ValueError: a group size that an estimator does not take, or a device that is not there.
     """
+    check_estimators(estimators)
     for estimator in estimators:
         estimator.check_group_size(n)
     found = find_device(device)

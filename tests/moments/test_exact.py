@@ -1,5 +1,7 @@
 """Exact moments by the dynamic programme against enumeration, sampling and closed forms."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -285,3 +287,22 @@ class TestGapTable:
 def test_a_missing_device_is_named():
     with pytest.raises(ValueError, match=r"device='cuda:99' cannot be used .*device='cpu'"):
         exact_moments([get_estimator("ei", 2)], [[0.0, 1.0]], [[0.0, 0.0]], 4, device="cuda:99")
+
+
+@pytest.mark.parametrize("given", ["ei", ei])
+def test_what_is_no_estimator_is_told_how_to_become_one(given):
+    for call in (
+        lambda: exact_moments([given], [[0.0, 1.0]], [[0.0, 0.0]], 4),
+        lambda: paired_moments([given], [0.0, 1.0], [0.0, 0.0], 4, 100),
+        lambda: enumerate_moments(given, [0.0, 1.0], [0.0, 0.0], 4),
+        lambda: gap_table(given, 4),
+    ):
+        with pytest.raises(TypeError, match=r"expected an Estimator, got .*get_estimator\(name, k\).*as_estimator"):
+            call()
+
+
+def test_moments_are_shown_in_a_line():
+    (found,) = exact_moments([get_estimator("ei", 2)], [[0.0, 1.0]], [[0.0, 0.0]], 4)
+    assert re.fullmatch(r"BanditMoments\(1 bandits of 2 arms, mean bias \S+, mean total variance \S+\)", repr(found))
+    small = enumerate_moments(get_estimator("ei", 2), [0.0, 1.0], [0.0, 0.0], 4)
+    assert re.fullmatch(r"ExactMoments\(2 arms, bias=\S+, total_variance=\S+, cosine=\S+, nsr=\S+\)", repr(small))
