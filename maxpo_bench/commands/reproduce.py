@@ -46,6 +46,7 @@ def run_reproduce(
     if not figures and (estimators or instances is not None):
         raise ValueError("--estimator and --instances go with fig1, fig4 and fig5: table1 has rows of its own")
     _check_device(device)
+    _check_out(out or (DEFAULT_OUT if figures else None), figures)
     found: dict[str, Any] = {}
     if "table1" in wanted:
         found["table1"] = _table1(out, seed=seed, as_json=as_json)
@@ -60,6 +61,14 @@ def run_reproduce(
 
         print_json(found if len(wanted) > 1 else found[wanted[0]])
     return 0
+
+
+def _check_out(out: Path | None, figures: Sequence[str]) -> None:
+    from maxpo_bench.reproduce import folder
+
+    if out is not None:
+        folder.check(out, figures)
+        folder.clear(out)
 
 
 def _check_device(device: str) -> None:
@@ -84,6 +93,7 @@ def _measure(
     quiet: bool,
 ) -> Measured:
     """Compute the cells that are not stored yet, with a bar on a terminal."""
+    from maxpo_bench.reproduce.folder import CELLS
     from maxpo_bench.reproduce.measure import measure
     from maxpo_bench.reproduce.sizes import size_of
     from maxpo_bench.reproduce.subjects import load_subjects
@@ -94,7 +104,7 @@ def _measure(
     subjects = load_subjects(estimators, out=folder)
     started = time.monotonic()
     with counting("cells", quiet=quiet) as progress:
-        measured = measure(figures, chosen, subjects, folder / "cells", device=device, progress=progress)
+        measured = measure(figures, chosen, subjects, folder / CELLS, device=device, progress=progress)
     if not quiet:
         stored = len(measured.values) - measured.computed
         seconds = time.monotonic() - started

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -215,6 +216,8 @@ def _rank(label: str, known: Sequence[str]) -> int:
 def save(figure: Figure, directory: str | Path, name: str, formats: Sequence[str] = FORMATS) -> list[Path]:
     """Write ``directory/name.FORMAT`` for each format and return the paths; the bytes depend on the figure alone.
 
+    Each file is written beside its place and then moved there, so that it is never seen half written.
+
     Args:
         figure: from `maxpo_bench.plots.plot`.
         directory: made if it is missing.
@@ -228,7 +231,12 @@ def save(figure: Figure, directory: str | Path, name: str, formats: Sequence[str
     paths = [directory / f"{name}.{check_format(kind)}" for kind in formats]
     directory.mkdir(parents=True, exist_ok=True)
     for path in paths:
-        write(figure, path)
+        unfinished = path.with_name(f".writing-{os.getpid()}-{path.name}")
+        try:
+            write(figure, unfinished)
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
     return paths
 
 

@@ -25,13 +25,28 @@ def stored_figures(folder: Path) -> list[str]:
     return [figure for figure in FIGURES if (folder / f"{figure}.json").is_file()]
 
 
+def load(folder: Path, figure: str) -> Report:
+    """Read a stored figure from which the page can be made.
+
+    Raises:
+        ValueError: it is damaged; the message names the file.
+    """
+    path = folder / f"{figure}.json"
+    report = Report.load(path)
+    try:
+        "".join([*section(report, level=1), _anchor(report.title)])
+    except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
+        raise ValueError(f"{path} is no stored figure ({error}): reproduce it again") from error
+    return report
+
+
 def render(folder: Path) -> str:
     """Return the page of a folder; the same files give the same bytes.
 
     Raises:
         ValueError: a stored figure is damaged.
     """
-    reports = [Report.load(folder / f"{figure}.json") for figure in stored_figures(folder)]
+    reports = [load(folder, figure) for figure in stored_figures(folder)]
     lines = [NOTICE, "", "# Results", ""]
     lines += [f"- [{name}]({name}): {text}" for name, text in CONTENTS if (folder / name.rstrip("/")).exists()]
     lines += [f"- [{report.title}](#{_anchor(report.title)})" for report in reports]
@@ -57,7 +72,7 @@ def section(report: Report, *, level: int) -> list[str]:
 
 def is_ours(path: Path) -> bool:
     """Is there no such page yet, or one that this module has written?"""
-    return not path.exists() or path.read_text(encoding="utf-8").startswith(NOTICE)
+    return not path.exists() or (path.is_file() and path.read_bytes().startswith(NOTICE.encode()))
 
 
 def write(folder: Path) -> Path | None:

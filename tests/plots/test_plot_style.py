@@ -97,6 +97,19 @@ def test_save_writes_the_formats_asked_for(tmp_path):
     assert sorted(path.name for path in (tmp_path / "new" / "folder").iterdir()) == ["name.svg"]
 
 
+def test_a_picture_is_there_whole_or_not_at_all(tmp_path, monkeypatch):
+    def interrupted(figure, path):
+        path.write_text("half")
+        raise KeyboardInterrupt
+
+    (tmp_path / "name.svg").write_text("old")
+    monkeypatch.setattr(style, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        plots.save(None, tmp_path, "name", formats=("svg", "png"))
+    assert [path.name for path in tmp_path.iterdir()] == ["name.svg"]
+    assert (tmp_path / "name.svg").read_text() == "old"
+
+
 def test_plot_writes_the_path_it_is_given(tmp_path):
     path = tmp_path / "deep" / "figure.pdf"
     plots.plot("variance_vs_k", EXAMPLES["variance_vs_k"], path)

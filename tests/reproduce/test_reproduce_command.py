@@ -1,7 +1,9 @@
 """`maxpo-bench reproduce` and the check of what is committed, end to end at a size of seconds."""
 
 import json
+import os
 import sys
+import time
 
 import pandas as pd
 import pytest
@@ -162,6 +164,59 @@ def test_a_readme_of_somebody_elses_is_left_and_named(tmp_path):
     result = run("fig5", "--size", "quick", "--out", tmp_path, "--quiet")
     assert "not one of ours: left as it is" in result.stderr
     assert (tmp_path / "README.md").read_text() == "mine"
+
+
+def never(*arguments, **options):
+    raise AssertionError("computed before the folder was looked at")
+
+
+@pytest.mark.parametrize("text", ["{", '{"schema": 1, "findings": 3}', '{"schema": 7}', "damaged page"])
+def test_a_damaged_figure_is_named_before_anything_is_computed(tmp_path, monkeypatch, text):
+    if text == "damaged page":
+        finding = {"source": "", "statement": "", "rule": "", "verdict": "", "numbers": {}, "measured": []}
+        rest = {"figure": "fig5", "title": "", "caption": "", "setting": {}, "series": []}
+        text = json.dumps({"schema": 1, "findings": [finding], **rest})
+    (tmp_path / "fig5.json").write_text(text)
+    monkeypatch.setattr(measuring, "compute", never)
+    with pytest.raises(ValueError, match=r"fig5\.json is no stored figure .*reproduce it again"):
+        run("fig4", "--size", "quick", "--out", tmp_path, "--quiet")
+    monkeypatch.setattr(measuring, "compute", compute)
+    run("fig5", "--size", "quick", "--out", tmp_path, "--quiet")
+    assert json.loads((tmp_path / "fig5.json").read_text())["schema"] == 1
+
+
+@pytest.mark.parametrize(("file", "out"), [("out", "out"), ("out", "out/deep/er"), ("out/cells", "out")])
+def test_a_file_in_place_of_a_folder_is_named_before_anything_is_computed(tmp_path, monkeypatch, file, out):
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("mine")
+    monkeypatch.setattr(measuring, "compute", never)
+    for what in ("fig4", "table1"):
+        with pytest.raises(ValueError, match=r"is a file where a folder is needed: .* another --out"):
+            run(what, "--out", tmp_path / out, "--quiet")
+    assert (tmp_path / file).read_text() == "mine"
+
+
+def test_what_killed_processes_left_is_removed_after_an_hour(tmp_path):
+    for folder in (tmp_path, tmp_path / "cells"):
+        folder.mkdir(exist_ok=True)
+        for name, age in ((".writing-old.json", 3700), (".writing-new.json", 3000), ("old.json", 3700)):
+            (folder / name).write_text("{")
+            os.utime(folder / name, (time.time() - age,) * 2)
+    run("table1", "--out", tmp_path)
+    for folder in (tmp_path, tmp_path / "cells"):
+        assert {".writing-old.json", ".writing-new.json", "old.json"} & {path.name for path in folder.iterdir()} == {
+            ".writing-new.json",
+            "old.json",
+        }
+
+
+def test_a_readme_of_other_bytes_or_a_folder_of_that_name_is_left(tmp_path):
+    (tmp_path / "README.md").write_bytes(b"\xff\xfe\x00mine")
+    assert "left as it is" in run("fig5", "--size", "quick", "--out", tmp_path, "--quiet").stderr
+    assert (tmp_path / "README.md").read_bytes() == b"\xff\xfe\x00mine"
+    (tmp_path / "README.md").unlink()
+    (tmp_path / "README.md").mkdir()
+    assert "left as it is" in run("fig5", "--size", "quick", "--out", tmp_path, "--quiet").stderr
 
 
 def test_the_check_compares_table_and_page(tmp_path, capsys):
