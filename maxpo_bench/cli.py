@@ -277,12 +277,15 @@ def reproduce(
         Path | None,
         typer.Option("--out", help="Folder of what is written; default: figures, and table1 is only printed."),
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    device: Annotated[str | None, typer.Option("--device", help="Of the figures: cpu or cuda; default: cpu.")] = None,
     instances: Annotated[
         int | None, typer.Option("--instances", help="Bandits per point; default: 100, or 20 where the size is quick.")
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of all bandits, actions and random groups.")] = 0,
-    size: Annotated[str, typer.Option("--size", help="paper, or quick: fewer arms, n and bandits.")] = "paper",
+    size: Annotated[
+        str | None,
+        typer.Option("--size", help="Of the figures: paper (default), or quick: fewer arms, n and bandits."),
+    ] = None,
     as_json: JsonFlag = False,
     quiet: Quiet = False,
 ) -> None:
@@ -293,7 +296,8 @@ def reproduce(
     (CSV), and its findings as Markdown and JSON: statements of the paper, what was measured, and whether they hold.
 
     An added estimator is exact where its advantages are sums over reward gaps, else sampled and drawn as points. A
-    file's code is run with your rights.
+    file's code is run with your rights. Of a folder's estimator all files count: if one changes, its cells are computed
+    again.
     """
     from maxpo_bench.commands.reproduce import run_reproduce
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 KNOWN = ("table1", "fig1", "fig4", "fig5")
 DEFAULT_OUT = Path("figures")
+DEFAULT_SIZE = "paper"
 DEVICES = ("cpu", "cuda")
 
 
@@ -27,24 +28,27 @@ def run_reproduce(
     out: Path | None,
     *,
     estimators: Sequence[str],
-    device: str,
+    device: str | None,
     instances: int | None,
     seed: int,
-    size: str,
+    size: str | None,
     quiet: bool,
     as_json: bool,
 ) -> int:
     """Measure, print, and write into ``out``; return the exit code.
 
-    Figures are written into "figures" where no folder is given, the table is then printed only.
+    Figures are written into "figures" where no folder is given, the table is then printed only. Without a device and a
+    size they are computed on the CPU at the paper's size.
     """
     wanted = list(dict.fromkeys(what))
     for name in wanted:
         if name not in KNOWN:
             raise UnknownNameError(f"cannot reproduce {name!r}.{suggest(name, KNOWN)}")
     figures = [name for name in wanted if name != "table1"]
-    if not figures and (estimators or instances is not None):
-        raise ValueError("--estimator and --instances go with fig1, fig4 and fig5: table1 has rows of its own")
+    _check_options(
+        figures, {"--estimator": estimators or None, "--instances": instances, "--device": device, "--size": size}
+    )
+    device, size = device or DEVICES[0], size or DEFAULT_SIZE
     _check_device(device)
     _check_out(out or (DEFAULT_OUT if figures else None), figures)
     found: dict[str, Any] = {}
@@ -61,6 +65,16 @@ def run_reproduce(
 
         print_json(found if len(wanted) > 1 else found[wanted[0]])
     return 0
+
+
+def _check_options(figures: Sequence[str], options: Mapping[str, object]) -> None:
+    """Refuse what only figures take where none is asked for."""
+    given = [flag for flag, value in options.items() if value is not None]
+    if given and not figures:
+        raise ValueError(
+            f"table1 takes no {' or '.join(given)}: its rows and its size are given; leave it out, or add a figure "
+            "(fig1, fig4, fig5)"
+        )
 
 
 def _check_out(out: Path | None, figures: Sequence[str]) -> None:

@@ -137,7 +137,11 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(tmp_path, monkeypatch):
         (["fig4", "--size", "quick", "--estimator", "ei_l20"], "Did you mean 'ei_l2o'"),
         (["fig4", "--size", "quick", "--estimator", "absent.py"], "no such Python file"),
         (["fig4", "--size", "quick", "--device", "gpu"], "unknown device 'gpu'"),
-        (["table1", "--estimator", "grpo"], "go with fig1, fig4 and fig5"),
+        (["table1", "--estimator", "grpo"], "table1 takes no --estimator: .* add a figure"),
+        (["table1", "--instances", "5"], "table1 takes no --instances: "),
+        (["table1", "--size", "paper"], "table1 takes no --size: "),
+        (["table1", "--device", "cpu"], "table1 takes no --device: "),
+        (["table1", "--size", "quick", "--device", "cuda"], "table1 takes no --device or --size: "),
     ],
 )
 def test_wrong_requests_are_refused_before_anything_is_written(tmp_path, monkeypatch, arguments, words):
