@@ -24,6 +24,7 @@ def load(name):
 def test_no_example_is_forgotten_here():
     assert {path.name for path in EXAMPLES.iterdir() if not path.name.startswith("_")} == {
         "custom_environment.py",
+        "exact_moments.py",
         "submission.py",
         "sweep.toml",
         "train.py",
@@ -34,6 +35,13 @@ def test_train_raises_every_agent_close_to_the_optimum():
     reached = load("train").main(iterations=150)
     optimum = gym.make("maxpo/Bandit-v0", num_arms=20).unwrapped.optimal_value
     assert min(reached.values()) > 0.9 * optimum
+
+
+def test_exact_moments_of_ones_own_estimator_lie_between_those_it_is_made_of():
+    ours = load("exact_moments").main()
+    assert ours["half_l2o"].bias.max() < 1e-12 < ours["ei_l1o"].bias.min()
+    variance = {name: moments.total_variance.mean() for name, moments in ours.items()}
+    assert variance["ei_l2o"] < variance["half_l2o"] < variance["ei"]
 
 
 @pytest.mark.filterwarnings("ignore:.*Overriding environment examples/Lock-v0")
