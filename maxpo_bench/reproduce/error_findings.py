@@ -90,7 +90,8 @@ def slope_of(errors: Table, confidence: float = 0.95) -> Interval:
 
 def _levels_off(errors: Frame) -> Finding:
     """EI+L1O's error is approximately constant."""
-    found = table(errors, BIASED, "num_groups", kind="exact") or table(errors, BIASED, "num_groups")
+    exact = table(errors, BIASED, "num_groups", kind="exact")
+    found = exact or table(errors, BIASED, "num_groups")
     if found is None:
         raise ValueError(f"no errors of {BIASED}: they are part of Figure 1")
     mean = found.mean
@@ -103,8 +104,8 @@ def _levels_off(errors: Frame) -> Finding:
         "Sec 5.1, Fig 1 left",
         "The estimation error of EI+L1O is approximately constant: it is biased.",
         (
-            f"Mean error {number(mean[0])} at M = {first} and {number(mean[-1])} at M = {last:,}: a factor of "
-            f"{number(factor)} between the largest and the smallest",
+            f"Mean error{', exact:' if exact else ''} {number(mean[0])} at M = {first} and {number(mean[-1])} at M = "
+            f"{last:,}: a factor of {number(factor)} between the largest and the smallest",
             f"within 10 % of the last one from M = {near:,} on; slope over the last decade {with_interval(tail)}",
         ),
         f"holds if the mean error varies by a factor of at most {CONSTANT_FACTOR} over all M; in part if it only "

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from maxpo_bench.leaderboard.contract import check_contract
+from maxpo_bench.leaderboard.score import ContractFailure
 from maxpo_bench.leaderboard.submission import Candidate, built_in, load_submission
 
 PAPER = ("ei", "ei_l2o", "ei_l1o")
@@ -29,6 +31,7 @@ def load_subjects(added: Iterable[str], *, out: Path | None = None) -> list[Cand
     Raises:
         UnknownNameError: no such estimator; the message suggests the nearest.
         SubmissionError: a file that cannot be read.
+        ContractFailure: a submission that fails contract tests; the message shows them.
         ValueError: an estimator for binary rewards only, or two of one name.
     """
     subjects = {name: built_in(name) for name in PAPER}
@@ -47,9 +50,13 @@ def load_subjects(added: Iterable[str], *, out: Path | None = None) -> list[Cand
 
 def _load(target: str, out: Path | None) -> Candidate:
     path = Path(target)
-    if path.is_dir():
-        return replace(load_submission(path), digest=folder_digest(path, out))
-    return load_submission(path) if path.suffix == ".py" else built_in(target)
+    if not path.is_dir() and path.suffix != ".py":
+        return built_in(target)
+    candidate = load_submission(path)
+    contract = check_contract(candidate)
+    if any(result.status == "fail" for result in contract):
+        raise ContractFailure(candidate.name, contract)
+    return replace(candidate, digest=folder_digest(path, out)) if path.is_dir() else candidate
 
 
 def folder_digest(folder: Path, out: Path | None = None) -> str:

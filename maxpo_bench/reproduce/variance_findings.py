@@ -157,7 +157,12 @@ def added_findings(frame: Frame, x: str, names: Sequence[str]) -> list[Finding]:
                 points = ", ".join(f"{with_error(each.values[:, at])} at {_at(x, int(each.x[at]))}" for at in shown)
                 parts.append(f"n = {n}: {points}")
         if parts:
-            lines = ("Variance over EI's, first, lowest and last, mean of ratios ± standard error:", *parts)
+            lines = (
+                "Variance over EI's, first, lowest and last, mean of ratios ± standard error, under the scale that it "
+                "declares. A copy of an unbiased estimator that is c times as long has c^2 of its variance, and a "
+                "biased one may have any: see its certificate, and its B95 on the leaderboard:",
+                *parts,
+            )
             found.append(Finding("added", f"{style_of(name).label} against {_NAMES[x]}", lines, "", NO_CLAIM))
     return found
 
@@ -266,11 +271,12 @@ def _moderate_k(found: Sequence[Ratios], seed: int, source: str) -> Finding:
     parts, verdicts = [], []
     for each in found:
         best = each.x[int(each.each.mean.argmin())]
-        above = next((x for x, m in zip(each.x, each.each.mean, strict=True) if x > best and m > 1), None)
-        crossing = f"above 1 from K = {above} on" if above else "not above 1 at any larger K"
+        above = [str(x) for x, m in zip(each.x, each.each.mean, strict=True) if m > 1]
+        where = f"above 1 at K = {', '.join(above)}" if above else "nowhere above 1"
         parts.append(
-            f"n = {each.n}: lowest at K = {best}, {each.text(best)}, in {_support(each, best, seed):.0%} of bootstrap "
-            f"resamples; {crossing}, {each.text(each.x[-1])} at K = {each.x[-1]}"
+            f"n = {each.n}, K = {', '.join(map(str, each.x))}: lowest at K = {best}, {each.text(best)}, in "
+            f"{_support(each, best, seed):.0%} of bootstrap resamples; {where}; {each.text(each.x[-1])} at K = "
+            f"{each.x[-1]}"
         )
         verdicts.append(_moderation(each, best))
     low, high = MODERATE

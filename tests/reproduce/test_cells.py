@@ -13,6 +13,7 @@ from reproduce_samples import READS_A_FILE, SQUARES, SUBMISSION, TINY
 
 from maxpo_bench.estimators import get_estimator
 from maxpo_bench.leaderboard import store
+from maxpo_bench.leaderboard.score import ContractFailure
 from maxpo_bench.leaderboard.submission import SubmissionError, built_in, load_submission
 from maxpo_bench.moments import CertificateError, enumerate_moments, exact
 from maxpo_bench.plots.bandit_moments import Bandits
@@ -290,9 +291,16 @@ def test_subjects_by_name_alias_and_file(tmp_path):
 
 def test_an_estimator_that_takes_none_of_the_groups_is_refused(tmp_path):
     path = tmp_path / "large.py"
-    path.write_text(SUBMISSION.replace("scale: K/n", "min_group_size: 99"))
-    with pytest.raises(ValueError, match=r"groups of at least 99 samples .* excludes every"):
+    path.write_text(SUBMISSION.replace("scale: K/n", "min_group_size: 20"))
+    with pytest.raises(ValueError, match=r"groups of at least 20 samples .* excludes every"):
         measure(["fig4"], TINY, load_subjects([str(path)]), tmp_path)
+
+
+def test_a_submission_that_fails_its_contract_is_refused(tmp_path):
+    path = tmp_path / "noisy.py"
+    path.write_text(SUBMISSION.replace("return ", "return rewards.new_empty(rewards.shape).uniform_() + "))
+    with pytest.raises(ContractFailure, match=r"fails .* contract tests"):
+        load_subjects([str(path)])
 
 
 def test_sizes_out_of_range_say_what_to_do():

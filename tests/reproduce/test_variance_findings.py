@@ -106,9 +106,10 @@ def test_the_lowest_k_and_the_crossing_are_named():
     finding = k_findings(variance_frame("k", {1: 1.05, 2: 0.5, 8: 0.9, 12: 1.02, 15: 1.1}), 0, "here")[0]
     assert "lowest at K = 2" in finding.measured[1]
     assert "100% of bootstrap resamples" in finding.measured[1]
-    assert "above 1 from K = 12 on" in finding.measured[1]
-    finding = k_findings(variance_frame("k", {1: 1.05, 2: 0.5, 15: 0.9}), 0, "here")[0]
-    assert "not above 1 at any larger K" in finding.measured[1]
+    assert "above 1 at K = 1, 12, 15;" in finding.measured[1]
+    assert "n = 16, K = 1, 2, 8, 12, 15: lowest" in finding.measured[1]
+    finding = k_findings(variance_frame("k", {1: 0.95, 2: 0.5, 15: 0.9}), 0, "here")[0]
+    assert "nowhere above 1;" in finding.measured[1]
 
 
 def test_an_uncertain_minimum_is_said_to_be_uncertain():
