@@ -12,7 +12,7 @@ from maxpo_bench.commands import demo
 from maxpo_bench.commands.progress import counting, staged
 from maxpo_bench.leaderboard import api
 from maxpo_bench.leaderboard.suite import SUITES, MazeTrack
-from maxpo_bench.plots import data
+from maxpo_bench.plots import data, plot
 
 SMALL_SWEEP = {
     "seeds": 2,
@@ -59,6 +59,18 @@ def test_curves_are_drawn_from_runs(runs, tmp_path, metric):
     printed = call("plot", "learning_curves", "--from", runs, "--out", tmp_path, "--formats", "png,svg", *metric)
     assert {path.name for path in tmp_path.iterdir()} == {"learning_curves.png", "learning_curves.svg"}
     assert str(tmp_path / "learning_curves.png") in printed
+
+
+def test_captions_of_computed_figures_say_the_seed(tmp_path, monkeypatch):
+    captions = {}
+
+    def draw(name, frame, **options):
+        captions[name] = options.get("caption")
+        return plot(name, frame, **options)
+
+    monkeypatch.setattr("maxpo_bench.commands.plot.plot", draw)
+    call("plot", "variance_vs_k", "--out", tmp_path, "--formats", "png", "--seed", 7)
+    assert captions == {"variance_vs_k": "Seed 7."}
 
 
 def test_data_are_computed_or_read(tmp_path):

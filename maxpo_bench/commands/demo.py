@@ -68,6 +68,7 @@ def _sweep(out: Path, workers: int, *, quiet: bool) -> int:
 def _figures(out: Path, workers: int, *, quiet: bool) -> list[tuple[Path, str]]:
     """Draw every figure as PNG, SVG and PDF; returns the SVGs with captions."""
     from maxpo_bench.plots import plot, save
+    from maxpo_bench.plots.data import QUICK
 
     runs = sweep_data(out / "runs")
     maze = runs[runs["env"] == "maxpo/Maze-v0"]
@@ -77,7 +78,7 @@ def _figures(out: Path, workers: int, *, quiet: bool) -> list[tuple[Path, str]]:
         "p_action_1": plot("p_action_1", maze),
     }
     for name, data in _computed(workers, quiet=quiet).items():
-        drawn[name] = plot(name, data)
+        drawn[name] = plot(name, data, caption=f"Seed {QUICK.seed}.")
     paths = []
     for name, figure in drawn.items():
         files = save(figure, out / "figures", name)

@@ -39,6 +39,8 @@ def run_plot(
     options = {"metric": metric} if metric else {}
     if metric and name != "learning_curves":
         raise ValueError(f"--metric is for learning_curves; {name} shows one metric")
+    if source is None:
+        options["caption"] = f"Seed {seed}."
     data = _data(name, source, size, estimators, seed, quiet=quiet)
     for path in save(plot(name, data, **options), out, name, formats.split(",")):
         print(path)
