@@ -93,6 +93,16 @@ def sample(theta: Floats, bias: Floats, signs: Floats, uniforms: Floats, window:
         window = min(2 * window, limit)
 
 
+def lengths_of(success: Floats, uniforms: Floats) -> Ints:
+    """Return the lengths `[R, n]` of episodes: length = #{s : P(length > s) > u}.
+
+    Args:
+        success: `[R, W]` probability of the correct action in each state.
+        uniforms: `[R, n]` in [0, 1).
+    """
+    return _count_greater(np.cumprod(success, axis=1, dtype=np.float64), uniforms)
+
+
 def _count_greater(descending: Floats, values: Floats) -> Ints:
     """Return, for each of `values` `[R, n]`, how many of its row of `descending` `[R, W]` are greater, by bisection."""
     low = np.zeros(values.shape, dtype=np.int64)
