@@ -15,13 +15,14 @@ ALLOWED = {
     "estimators": BASE,
     "objectives": BASE | {"estimators"},
     "stats": BASE,
+    "comparison": BASE | {"stats"},
     "moments": BASE | {"estimators", "objectives", "stats"},
     "envs": BASE,
     "agents": BASE | {"estimators", "objectives", "envs"},
     "llm": BASE | {"estimators", "agents", "envs"},
-    "sweep": BASE | {"agents", "envs", "llm"},
+    "sweep": BASE | {"stats", "comparison", "agents", "envs", "llm"},
     "leaderboard": BASE | {"estimators", "objectives", "stats", "moments", "agents", "envs", "sweep"},
-    "plots": BASE | {"estimators", "stats", "moments", "agents", "envs", "sweep"},
+    "plots": BASE | {"estimators", "stats", "comparison", "moments", "agents", "envs", "sweep"},
     "reproduce": BASE
     | {"estimators", "objectives", "stats", "moments", "agents", "envs", "sweep", "plots", "leaderboard"},
 }
