@@ -147,8 +147,9 @@ class MazeVectorEnv(MazeTask, TabularVectorEnv):
         self, states: NDArray[np.int64], actions: NDArray[np.int64], live: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
         del live
-        table = self.layout.transitions
-        return table.next_state[states, actions], table.reward[states, actions], table.terminated[states, actions]
+        table, place = self.layout.transitions, states * self.num_actions
+        place += actions
+        return table.next_state.take(place), table.reward.take(place), table.terminated.take(place)
 
     def _configuration(self) -> tuple[Any, ...]:
         return self.layout, self.render_mode, self.num_envs, self.autoreset_mode

@@ -52,12 +52,20 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
         self._returns = np.zeros(self.num_envs)
         self._is_over = np.ones(self.num_envs, dtype=bool)
         self._was_reset = np.zeros(self.num_envs, dtype=bool)
+        self._has_begun = False
+        self._everyone = np.ones(self.num_envs, dtype=bool)
+        self._everyone.flags.writeable = False
+        # making a Python integer of each state anew would take most of a step that restarts
+        self._boxed_states = np.arange(self.num_states).astype(object)
 
     @abstractmethod
     def _transition(
         self, states: NDArray[np.int64], actions: NDArray[np.int64], live: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Return new arrays ``[num_envs]``: next states, rewards, terminated; only ``live`` entries count."""
+        """Return new arrays ``[num_envs]``: next states, rewards, terminated; only ``live`` entries count.
+
+        It leaves its arguments as they are. The actions that are not live are valid ones too.
+        """
 
     def reset(
         self, *, seed: Any = None, options: dict[str, Any] | None = None
@@ -79,12 +87,15 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
             ValueError: a seed is not in [0, 2**63), the list has the wrong length or the mask the wrong shape.
         """
         check_options(options, ("reset_mask",), self.name)
-        mask = np.ones(self.num_envs, dtype=bool)
+        mask = self._everyone
         if options is not None and "reset_mask" in options:
             mask = check_reset_mask(options["reset_mask"], self.num_envs)
-        self._seed(seed, mask)
+        if seed is not None or not self._has_begun:
+            self._seed(seed, mask)
+            self._was_reset |= mask
+            self._has_begun = bool(self._was_reset.all())
         self._begin(mask)
-        self._was_reset |= mask
+        self._is_over &= ~mask
         return self._states.copy(), {}
 
     def _seed(self, seed: Any, mask: NDArray[np.bool_]) -> None:
@@ -104,9 +115,9 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
         self._has_key |= new
 
     def _begin(self, which: NDArray[np.bool_]) -> None:
-        self._states[which] = START_STATE
-        self._returns[which] = 0.0
-        self._is_over[which] = False
+        np.putmask(self._states, which, START_STATE)
+        if self._log is not None:
+            np.putmask(self._returns, which, 0.0)
 
     def step(
         self, actions: Any
@@ -128,36 +139,53 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
             TypeError: the actions are no integers.
             ValueError: the actions have the wrong shape or are out of range.
         """
-        restart = self._require_episodes()
-        actions = check_actions(actions, self.num_actions, ~restart)
-        self._states, rewards, terminated = self._transition(self._states, actions, ~restart)
-        rewards[restart], terminated[restart] = 0.0, False
-        self._is_over = terminated.copy()
-        self._returns += rewards
+        self._require_episodes()
+        restart = self._is_over if self.autoreset_mode is AutoresetMode.NEXT_STEP and _any(self._is_over) else None
+        live = self._everyone if restart is None else ~restart
+        if not self._are_valid(actions):
+            actions = check_actions(actions, self.num_actions, live)
+        self._states, rewards, terminated = self._transition(self._states, actions, live)
+        if restart is not None:
+            np.putmask(rewards, restart, 0.0)
+            terminated &= live
         if self._log is not None:
+            self._returns += rewards
             self._log.record(terminated, self._ends(self._states, actions), self._returns)
-        self._begin(restart)
+        if restart is not None:
+            self._begin(restart)
         info: dict[str, Any] = {}
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and terminated.any():
-            info = self._final_info(terminated)
-            self._begin(terminated)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
+            if _any(terminated):
+                info = self._final_info(terminated)
+                self._begin(terminated)
+        else:
+            self._is_over = terminated.copy()
         return self._states.copy(), rewards, terminated, np.zeros(self.num_envs, dtype=bool), info
 
-    def _require_episodes(self) -> NDArray[np.bool_]:
-        """Return which environments restart in this step, or raise if one may not be stepped."""
-        if not self._was_reset.all():
+    def _require_episodes(self) -> None:
+        """Raise if an environment may not be stepped."""
+        if not self._has_begun:
             raise ResetNeeded(f"{self.name}: no episode has begun {_where(~self._was_reset)}: call reset() first")
-        if self.autoreset_mode is AutoresetMode.DISABLED and self._is_over.any():
+        if self.autoreset_mode is AutoresetMode.DISABLED and _any(self._is_over):
             raise ResetNeeded(
                 f"{self.name}: the episode is over {_where(self._is_over)}: call "
                 f'reset(options={{"reset_mask": terminated}}) before the next step(), or make the environment with '
                 f'autoreset_mode="NextStep" or "SameStep"'
             )
-        return self._is_over.copy()
+
+    def _are_valid(self, actions: Any) -> bool:
+        """Whether actions can be taken as they are: the common case, seen at the price of one pass over them."""
+        return (
+            type(actions) is np.ndarray
+            and actions.dtype == np.int64
+            and actions.shape == self._everyone.shape
+            # a negative number is a large one without its sign
+            and bool(actions.view(np.uint64).max() < self.num_actions)
+        )
 
     def _final_info(self, finished: NDArray[np.bool_]) -> dict[str, Any]:
-        final = np.full(self.num_envs, None, dtype=object)
-        final[finished] = self._states[finished]
+        final = self._boxed_states.take(self._states)
+        final[~finished] = None
         return {"final_obs": final, "_final_obs": finished.copy(), "final_info": {}, "_final_info": finished.copy()}
 
     def _ends(self, states: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -190,6 +218,11 @@ def _seed_list(seed: Any, num_envs: int) -> tuple[NDArray[np.bool_], NDArray[np.
     seeds = np.zeros(num_envs, dtype=np.int64)
     seeds[chosen] = values
     return chosen, seeds
+
+
+def _any(which: NDArray[np.bool_]) -> bool:
+    """Whether one entry is True, in half the time of ``which.any()``."""
+    return bool(np.count_nonzero(which))
 
 
 def _where(which: NDArray[np.bool_]) -> str:
