@@ -1,11 +1,11 @@
-"""Episodes and gradients of the tabular maze policy without stepping through the maze.
+"""Episodes and gradients of a maze policy without stepping through the maze.
 
-With dead ends of one step an episode is its number of correct steps, so one uniform number through the inverse of that
-number's distribution is an episode, and the policy gradient of a whole group needs only sums of advantages over the
-episodes that reach each state.
+The return of an episode is its number of correct steps, so one uniform number through the inverse of that number's
+distribution is an episode, and the policy gradient of a whole group needs only sums of advantages over the episodes
+that reach each state. The loops are in `maze_compiled`.
 
-Everything is batched over the leading axis ``R`` (runs, or groups of one run). Each row's result is bitwise the same
-whatever the other rows are: sums over states run in order, and the states beyond a row's last visited one add zeros.
+Everything is batched over the leading axis ``R`` (runs, or groups of one run); each row's result is bitwise the same
+whatever the other rows are.
 
 Shape letters: ``R`` rows, ``n`` episodes per group, ``L`` length of the correct path, ``W`` <= ``L`` states computed.
 """
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
-FIRST_WINDOW = 64
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,13 @@ class Episodes:
         return self.success.shape[1]
 
 
+def path_signs(layout: MazeLayout) -> Floats:
+    """Return `[L]` +1 where action 1 is the correct one and -1 where action 0 is."""
+    return np.where(np.asarray(layout.correct_actions) == 1, 1.0, -1.0)
+
+
 def correct_signs(layout: MazeLayout) -> Floats:
-    """Return `[L]` +1 where action 1 is the correct one and -1 where action 0 is.
+    """Return `path_signs` of a layout whose dead ends all have one step.
 
     Raises:
         ValueError: the layout has dead ends longer than one step, where an episode is more than its length.
@@ -54,43 +58,29 @@ def correct_signs(layout: MazeLayout) -> Floats:
     longest = int(np.max(layout.dead_end_lengths))
     if longest != 1:
         raise ValueError(
-            f"the population trainer needs dead ends of one step, this layout has dead ends of up to {longest}: "
+            f"this needs dead ends of one step, the layout has dead ends of up to {longest}: "
             "generate it with dead_end_length=1, or train step by step with maxpo_bench.agents.make_agent"
         )
-    return np.where(np.asarray(layout.correct_actions) == 1, 1.0, -1.0)
+    return path_signs(layout)
 
 
-def success_probabilities(theta: Floats, bias: Floats, signs: Floats) -> Floats:
-    """Return `[R, W]` probabilities of the correct action.
-
-    Args:
-        theta: `[R, W]` logit of action 1 in each state; the logit of action 0 is its negative.
-        bias: `[R]` global logit of action 1; that of action 0 is its negative.
-        signs: `[W]` of `correct_signs`, or `[R, W]` with a maze for each row.
-    """
-    gap = 2.0 * signs * (theta + bias[:, None])
-    return 1.0 / (1.0 + np.exp(-np.clip(gap, -700.0, 700.0)))
-
-
-def sample(theta: Floats, bias: Floats, signs: Floats, uniforms: Floats, window: int = FIRST_WINDOW) -> Episodes:
+def sample(theta: Floats, bias: Floats, signs: Floats, uniforms: Floats) -> Episodes:
     """Turn one uniform number per episode into the episode's length: length = #{s : P(length > s) > u}.
 
     Args:
-        theta: `[R, L]` logits of action 1.
-        bias: `[R]` global logit of action 1.
-        signs: `[L]` of `correct_signs`, or `[R, L]` with a maze for each row.
+        theta: `[R, L]` logits of action 1 in each state; the logit of action 0 is its negative.
+        bias: `[R]` global logit of action 1; that of action 0 is its negative.
+        signs: `[L]` of `path_signs`, or `[R, L]` with a maze for each row.
         uniforms: `[R, n]` in [0, 1).
-        window: how many states to try first; it is doubled until every episode has ended.
     """
-    limit = signs.shape[-1]
-    lowest = uniforms.min(axis=1)
-    window = min(max(window, 1), limit)
-    while True:
-        success = success_probabilities(theta[:, :window], bias, signs[..., :window])
-        survival = np.cumprod(success, axis=1, dtype=np.float64)
-        if window == limit or np.all(survival[:, -1] <= lowest):
-            return Episodes(_count_greater(survival, uniforms), success)
-        window = min(2 * window, limit)
+    from maxpo_bench.agents.maze_compiled import draw_rows
+
+    rows, length = theta.shape
+    params = np.concatenate([theta, np.zeros_like(theta), bias[:, None]], axis=1)
+    success, lengths = np.zeros((rows, length)), np.zeros(uniforms.shape, dtype=np.int64)
+    visited = np.zeros(rows, dtype=np.int64)
+    draw_rows(params, _by_row(signs, theta.shape), np.ascontiguousarray(uniforms), success, lengths, visited)
+    return Episodes(lengths, success[:, : visited.max()])
 
 
 def lengths_of(success: Floats, uniforms: Floats) -> Ints:
@@ -100,28 +90,13 @@ def lengths_of(success: Floats, uniforms: Floats) -> Ints:
         success: `[R, W]` probability of the correct action in each state.
         uniforms: `[R, n]` in [0, 1).
     """
-    return _count_greater(np.cumprod(success, axis=1, dtype=np.float64), uniforms)
+    from maxpo_bench.agents.maze_compiled import draw_lengths
 
-
-def _count_greater(descending: Floats, values: Floats) -> Ints:
-    """Return, for each of `values` `[R, n]`, how many of its row of `descending` `[R, W]` are greater, by bisection."""
-    low = np.zeros(values.shape, dtype=np.int64)
-    high = np.full(values.shape, descending.shape[1], dtype=np.int64)
-    for _ in range(int(descending.shape[1]).bit_length()):
-        middle = (low + high) // 2
-        is_open = low < high
-        is_greater = np.take_along_axis(descending, np.minimum(middle, descending.shape[1] - 1), axis=1) > values
-        low = np.where(is_open & is_greater, middle + 1, low)
-        high = np.where(is_open & ~is_greater, middle, high)
-    return low
-
-
-def reaching_sums(episodes: Episodes, weights: Floats) -> Floats:
-    """Return `[R, W + 1]` sums of `weights` `[R, n]` over the episodes with length >= s, for s = 0 .. W."""
-    rows, states = episodes.lengths.shape[0], episodes.window + 1
-    cell = np.arange(rows)[:, None] * states + episodes.lengths
-    ending = np.asarray(np.bincount(cell.ravel(), weights.ravel(), rows * states), np.float64).reshape(rows, states)
-    return np.cumsum(ending[:, ::-1], axis=1)[:, ::-1]
+    survival = np.cumprod(success, axis=1, dtype=np.float64)
+    lengths = np.zeros(uniforms.shape, dtype=np.int64)
+    for row in range(len(lengths)):
+        draw_lengths(survival[row], survival.shape[1], uniforms[row], lengths[row])
+    return lengths
 
 
 def score_sum(episodes: Episodes, advantages: Floats, signs: Floats) -> Floats:
@@ -133,10 +108,16 @@ def score_sum(episodes: Episodes, advantages: Floats, signs: Floats) -> Floats:
     Args:
         episodes: of the current policy.
         advantages: `[R, n]`.
-        signs: `[L]` of `correct_signs`, or `[R, L]` with a maze for each row.
+        signs: `[L]` of `path_signs`, or `[R, L]` with a maze for each row.
     """
-    reaching = reaching_sums(episodes, advantages)
-    return signs[..., : episodes.window] * (reaching[:, 1:] - reaching[:, :-1] * episodes.success)
+    from maxpo_bench.agents.maze_compiled import score_row
+
+    scores = np.zeros(episodes.success.shape)
+    by_row = _by_row(signs[..., : episodes.window], scores.shape)
+    success = np.ascontiguousarray(episodes.success)
+    for row in range(len(scores)):
+        score_row(success[row], by_row[row], episodes.lengths[row], episodes.window, advantages[row], scores[row])
+    return scores
 
 
 def entropy_sum(episodes: Episodes, signs: Floats) -> Floats:
@@ -144,14 +125,28 @@ def entropy_sum(episodes: Episodes, signs: Floats) -> Floats:
 
     The derivative is exact for each visited state (-y p (1 - p), with y the logit gap of action 1 over action 0); how
     often a state is visited is taken as given, so that no gradient flows through the visits.
+
+    Args:
+        episodes: of the current policy.
+        signs: `[L]` of `path_signs`, or `[R, L]` with a maze for each row.
     """
-    visits = reaching_sums(episodes, np.ones(episodes.lengths.shape))[:, :-1]
+    from maxpo_bench.agents.maze_compiled import add_entropy_rows
+
     success = np.clip(episodes.success, 1e-300, 1.0)
     failure = np.clip(1.0 - success, 1e-300, 1.0)
-    gap = signs[..., : episodes.window] * (np.log(success) - np.log(failure))
-    return -visits * gap * success * failure
+    rows, window = success.shape
+    params = np.zeros((rows, 2 * window + 1))
+    params[:, :window] = signs[..., :window] * (np.log(success) - np.log(failure)) / 2.0
+    result, visited = np.zeros_like(params), np.full(rows, window, dtype=np.int64)
+    add_entropy_rows(params, np.zeros((rows, 0), dtype=np.bool_), episodes.lengths, visited, 1.0, result)
+    return result[:, :window]
 
 
 def total(per_state: Floats) -> Floats:
     """Return `[R]` sums over states of `[R, W]`, in order, so that further zeros change no bit of the result."""
     return np.cumsum(per_state, axis=1)[:, -1]
+
+
+def _by_row(signs: Floats, shape: tuple[int, ...]) -> Floats:
+    """Return signs `[R, L]`, contiguous, one row per maze."""
+    return np.ascontiguousarray(np.broadcast_to(signs[..., : shape[1]], shape))

@@ -1,8 +1,7 @@
 """Train many runs of the tabular maze policy at once: P (learning rate, seed) pairs, vectorised over P.
 
-What it leaves out: environments, rollouts step by step, optimisers other than plain gradient ascent, dead ends of two
-steps. `maxpo_bench.agents.make_agent` has them all; this trainer draws the same returns and makes the same steps (the
-tests compare both), hundreds of times faster.
+What it leaves out: environments and rollouts step by step. `maxpo_bench.agents.make_agent` has them; this trainer draws
+the same returns and makes the same steps (the tests compare both), hundreds of times faster.
 
 The policy is pi(a|s) = softmax(theta[s] + b)[a], all parameters 0 at first; both logits of a state move oppositely, so
 that one number per state and one for b are kept.
@@ -10,26 +9,20 @@ that one number per state and one for b are kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from itertools import repeat
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from maxpo_bench.agents.maze_episodes import (
-    FIRST_WINDOW,
-    Floats,
-    correct_signs,
-    entropy_sum,
-    sample,
-    score_sum,
-    total,
-)
+from maxpo_bench.agents.maze_episodes import Floats
+from maxpo_bench.agents.maze_runs import Optimizer, Records, Runs, uniform_rows
 from maxpo_bench.agents.maze_variance import VarianceRatio, variance_ratio
-from maxpo_bench.estimators import Estimator, get_estimator, max_at_k
-from maxpo_bench.seeding import derive_seed
+from maxpo_bench.estimators import Estimator, get_estimator
+from maxpo_bench.registry import suggest
 
 if TYPE_CHECKING:
     from maxpo_bench.envs.maze import MazeLayout
@@ -47,15 +40,18 @@ class PopulationResult:
         estimator: name of the advantage estimator.
         k: objective size.
         group_size: episodes per iteration, n.
+        optimizer: "sgd" or "adam".
         learning_rates: `[P]`.
         seeds: `[P]`.
         iteration: `[T]` number of iterations done at each record.
         return_mean: `[T, P]` mean return of an episode since the record before.
         max_at_k: `[T, P]` mean of the unbiased max@K return (rho_K, Eq 12) since the record before.
+        env_steps: `[T, P]` environment steps since the record before: what the episodes take when stepped through.
         p_action_1: `[T, P]` probability of action 1 under the global bias of the policy that sampled the iteration.
         exact_return: `[P]` exact expected return of the final policy.
         exact_max_at_k: `[P]` exact expected maximum of K returns of the final policy.
-        theta: `[P, S, 2]` final logits of the layout's S states; those behind the path are never visited and stay 0.
+        theta: `[P, S, 2]` final logits of the layout's S states; those never visited stay 0.
+            Where mazes with dead ends of two steps differ in S, shorter ones are filled up by zeros.
         bias: `[P, 2]` final global bias vector.
         snapshots: iteration -> (theta `[P, S, 2]`, bias `[P, 2]`) after that many iterations, as asked for.
     """
@@ -63,11 +59,13 @@ class PopulationResult:
     estimator: str
     k: int
     group_size: int
+    optimizer: str
     learning_rates: Floats
     seeds: NDArray[np.int64]
     iteration: NDArray[np.int64]
     return_mean: Floats
     max_at_k: Floats
+    env_steps: Floats
     p_action_1: Floats
     exact_return: Floats
     exact_max_at_k: Floats
@@ -90,26 +88,6 @@ class PopulationResult:
         return self.return_mean[-(iterations // spacing) :].mean(axis=0)
 
 
-@dataclass
-class _State:
-    """What an iteration changes: logits of action 1 per state `[P, L]` and globally `[P]`."""
-
-    theta: Floats
-    bias: Floats
-    num_states: int
-    window: int = FIRST_WINDOW
-
-    def full(self) -> tuple[Floats, Floats]:
-        """Both logits of all states: theta `[P, S, 2]` and bias `[P, 2]`."""
-        theta = np.zeros((self.theta.shape[0], self.num_states, 2))
-        theta[:, : self.theta.shape[1]] = np.stack([-self.theta, self.theta], axis=-1)
-        return theta, np.stack([-self.bias, self.bias], axis=-1)
-
-    def p_action_1(self) -> Floats:
-        """`[P]` probability of action 1 under the global bias alone."""
-        return 1.0 / (1.0 + np.exp(np.clip(-2.0 * self.bias, -700.0, 700.0)))
-
-
 def train_population(
     layout: MazeLayout | Sequence[MazeLayout],
     estimator: Estimator | str,
@@ -119,26 +97,28 @@ def train_population(
     learning_rates: Sequence[float] | Floats,
     seeds: Sequence[int],
     iterations: int,
+    optimizer: Optimizer = "sgd",
     entropy_coef: float = 0.0,
     record_every: int = 10,
     snapshot_at: Iterable[int] = (),
     progress: Progress | None = None,
 ) -> PopulationResult:
-    """Train P independent runs of the tabular maze policy by plain stochastic gradient ascent.
+    """Train P independent runs of the tabular maze policy by stochastic gradient ascent.
 
-    Each iteration adds learning_rate * (scale_factor(n) / k) * sum_i A_i Psi_i to the parameters (Eq 122-124; the
-    factor is 1/n for estimators of scale K/n and 1/k for plain sums), plus the entropy bonus' gradient. A run is a
+    Each iteration ascends along (scale_factor(n) / k) * sum_i A_i Psi_i (Eq 122-124; the factor is 1/n for estimators
+    of scale K/n and 1/k for plain sums), plus the entropy bonus' gradient, plainly or by Adam. A run is a
     function of its own learning rate and seed: the other runs of the population change no bit of it. Runs with one
     seed and different learning rates or estimators draw the same uniform numbers.
 
     Args:
-        layout: a maze with dead ends of one step, or `[P]` mazes of one length, a maze for each run.
+        layout: a maze, or `[P]` mazes of one length, a maze for each run.
         estimator: advantage estimator, or its name together with `k`.
         k: objective size, 1 <= k <= n; needed for a name, and for an estimator the same as its own if given.
         n: episodes per iteration.
         learning_rates: `[P]`, positive.
         seeds: `[P]` integers.
         iterations: a multiple of `record_every`.
+        optimizer: "sgd", or "adam" with torch's defaults for betas and epsilon.
         entropy_coef: factor of (1/n) * sum over episodes and visited states of the policy's entropy in the objective
             (0.01 for the paper's entropy agent, with estimator "reinforce_l1o").
         record_every: iterations per record.
@@ -146,43 +126,41 @@ def train_population(
         progress: called with (iterations done, iterations in all) at each record.
 
     Raises:
-        ValueError: dead ends of two steps, a group size the estimator cannot use, or arguments out of range.
+        ValueError: an unknown optimizer, a group size the estimator cannot use, or arguments out of range.
     """
     estimator = _resolve(estimator, k, n)
     rates = np.asarray(learning_rates, dtype=np.float64)
-    _check(rates, seeds, iterations, record_every, entropy_coef)
-    runs = rates.shape[0]
-    layouts = _layouts(layout, runs)
-    signs = np.stack([correct_signs(maze) for maze in layouts])
-    state = _State(np.zeros(signs.shape), np.zeros(runs), layouts[0].num_states)
-    step = rates * (estimator.scale_factor(n) / estimator.k)
+    _check(rates, seeds, iterations, record_every, entropy_coef, optimizer)
+    layouts = _layouts(layout, rates.shape[0])
+    runs = Runs(layouts, rates, n, optimizer)
+    records = Records(layouts[0].length, estimator.k, record_every)
     wanted = set(snapshot_at)
-    snapshots = {0: state.full()} if 0 in wanted else {}
-    returns, maxima = np.zeros((iterations, runs)), np.zeros((iterations, runs))
-    p_action_1 = np.zeros((iterations // record_every, runs))
-    for done, uniforms in enumerate(_uniforms(seeds, n, iterations), start=1):
-        is_record = done % record_every == 0
-        if is_record:
-            p_action_1[done // record_every - 1] = state.p_action_1()
-        lengths = _iterate(state, estimator, signs, uniforms, step, rates * (entropy_coef / n))
-        returns[done - 1] = lengths.mean(axis=1)
-        maxima[done - 1] = max_at_k(torch.from_numpy(lengths), estimator.k).numpy()
+    snapshots = {0: runs.full()} if 0 in wanted else {}
+    factor = estimator.scale_factor(n) / estimator.k
+    streams = zip(
+        uniform_rows(seeds, "episodes", n, iterations),
+        uniform_rows(seeds, "dead_ends", n, iterations) if runs.has_turns else repeat(None, iterations),
+        strict=True,
+    )
+    for done, (uniforms, turn_uniforms) in enumerate(streams, start=1):
+        runs.draw(uniforms, turn_uniforms)
+        is_record = records.add(runs.lengths, runs)
+        advantages = estimator(torch.from_numpy(runs.lengths.astype(np.float64))).numpy()
+        runs.ascend(factor * advantages, entropy_coef / n, done)
         if done in wanted:
-            snapshots[done] = state.full()
+            snapshots[done] = runs.full()
         if is_record and progress is not None:
             progress(done, iterations)
-    theta, bias = state.full()
-    policies = [_softmax(theta[run] + bias[run]) for run in range(runs)]
+    theta, bias = runs.full()
+    policies = [_softmax(theta[run, : maze.num_states] + bias[run]) for run, maze in enumerate(layouts)]
     return PopulationResult(
         estimator=estimator.name,
         k=estimator.k,
         group_size=n,
+        optimizer=optimizer,
         learning_rates=rates,
         seeds=np.asarray(seeds, dtype=np.int64),
         iteration=np.arange(record_every, iterations + 1, record_every),
-        return_mean=returns.reshape(-1, record_every, runs).mean(axis=1),
-        max_at_k=maxima.reshape(-1, record_every, runs).mean(axis=1),
-        p_action_1=p_action_1,
         exact_return=np.array([maze.expected_return(policy) for maze, policy in zip(layouts, policies, strict=True)]),
         exact_max_at_k=np.array(
             [maze.max_at_k(policy, estimator.k) for maze, policy in zip(layouts, policies, strict=True)]
@@ -190,31 +168,8 @@ def train_population(
         theta=theta,
         bias=bias,
         snapshots=snapshots,
+        **{name: np.stack(rows) for name, rows in records.rows.items()},
     )
-
-
-def _iterate(
-    state: _State, estimator: Estimator, signs: Floats, uniforms: Floats, step: Floats, entropy_step: Floats
-) -> Floats:
-    """Sample a group per run, ascend once, return the lengths `[P, n]` as floats."""
-    episodes = sample(state.theta, state.bias, signs, uniforms, state.window)
-    state.window = int(episodes.lengths.max()) + FIRST_WINDOW
-    lengths = episodes.lengths.astype(np.float64)
-    advantages = estimator(torch.from_numpy(lengths)).numpy()
-    change = step[:, None] * score_sum(episodes, advantages, signs)
-    if np.any(entropy_step):
-        change += entropy_step[:, None] * entropy_sum(episodes, signs)
-    state.theta[:, : episodes.window] += change
-    state.bias += total(change)
-    return lengths
-
-
-def _uniforms(seeds: Sequence[int], n: int, iterations: int, block: int = 64) -> Iterator[Floats]:
-    """Yield `[P, n]` uniform numbers per iteration, each row from its own run's generator."""
-    generators = [np.random.default_rng(derive_seed(int(seed), "maze_population", "episodes")) for seed in seeds]
-    for start in range(0, iterations, block):
-        size = min(block, iterations - start)
-        yield from np.stack([generator.random((size, n)) for generator in generators], axis=1)
 
 
 def _softmax(logits: Floats) -> Floats:
@@ -248,8 +203,12 @@ def _resolve(estimator: Estimator | str, k: int | None, n: int) -> Estimator:
     return estimator
 
 
-def _check(rates: Floats, seeds: Sequence[int], iterations: int, record_every: int, entropy_coef: float) -> None:
+def _check(
+    rates: Floats, seeds: Sequence[int], iterations: int, record_every: int, entropy_coef: float, optimizer: str
+) -> None:
     """Raise ValueError for arguments out of range."""
+    if optimizer not in get_args(Optimizer):
+        raise ValueError(f"unknown optimizer {optimizer!r}.{suggest(optimizer, get_args(Optimizer))}")
     if rates.ndim != 1 or rates.shape[0] == 0 or rates.shape[0] != len(seeds):
         raise ValueError(
             "learning_rates and seeds must be lists of one entry per run, got shape "

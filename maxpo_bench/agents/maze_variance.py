@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from maxpo_bench.agents.maze_episodes import Episodes, Floats, Ints, correct_signs, sample, score_sum, total
+from maxpo_bench.agents import maze_compiled as compiled
+from maxpo_bench.agents.maze_episodes import Floats, Ints, path_signs
 from maxpo_bench.estimators import Estimator, get_estimator
 from maxpo_bench.seeding import derive_seed
 
 if TYPE_CHECKING:
     from maxpo_bench.envs.maze import MazeLayout
 
-CHUNK_CELLS = 2_000_000
 Z_95 = 1.959963984540054
 
 
@@ -47,7 +46,7 @@ def variance_ratio(
     """Measure the ratio of total gradient variances EI+L2O / EI at one policy, on common random numbers (Eq 125).
 
     Args:
-        layout: a maze with dead ends of one step.
+        layout: a maze.
         theta: `[S, 2]` logits of the layout's states.
         bias: `[2]` global bias vector.
         n: episodes per group.
@@ -56,11 +55,10 @@ def variance_ratio(
         seed: root of the random stream.
 
     Raises:
-        ValueError: fewer than 3 groups, k out of range, dead ends of two steps, or arrays of other shapes.
+        ValueError: fewer than 3 groups, k out of range, or arrays of other shapes.
     """
     if num_groups < 3:
         raise ValueError(f"num_groups must be at least 3 for an interval, got {num_groups}")
-    signs = correct_signs(layout)
     if np.shape(theta) != (layout.num_states, 2) or np.shape(bias) != (2,):
         raise ValueError(
             f"theta must be [{layout.num_states}, 2] and bias [2], got {np.shape(theta)} and {np.shape(bias)}"
@@ -68,47 +66,51 @@ def variance_ratio(
     estimators = [get_estimator("ei", k), get_estimator("ei_l2o", k)]
     for estimator in estimators:
         estimator.check_group_size(n)
-    uniforms = np.random.default_rng(derive_seed(seed, "maze_variance", n, k)).random((num_groups, n))
-    half_theta, half_bias = (theta[: signs.size, 1] - theta[: signs.size, 0]) / 2.0, (bias[1] - bias[0]) / 2.0
-    lowest = np.array([[uniforms.min()]])
-    visited = sample(half_theta[None], np.array([half_bias]), signs, lowest)
-    episodes = sample(
-        half_theta[None], np.array([half_bias]), signs, uniforms.reshape(1, -1), int(visited.lengths.max()) + 1
+    groups = draw_groups(layout, theta, bias, n, num_groups, derive_seed(seed, "maze_variance", n, k))
+    ei, l2o = (leave_one_out(groups, estimator) for estimator in estimators)
+    return _ratio(ei, l2o, num_groups)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Groups of episodes of one policy: `[M, n]` lengths and turns, `[L]` success probabilities and signs."""
+
+    lengths: Ints
+    turns: Floats
+    success: Floats
+    signs: Floats
+
+
+def draw_groups(layout: MazeLayout, theta: Floats, bias: Floats, n: int, num_groups: int, seed: int) -> Groups:
+    """Draw groups of episodes of a policy from the stream of a seed."""
+    is_long = np.asarray(layout.dead_end_lengths) == 2
+    half = (theta[:, 1] - theta[:, 0]) / 2.0
+    dead_ends = np.where(is_long, half[layout.dead_end_states], 0.0)
+    params = np.concatenate([half[: layout.length], dead_ends, [(bias[1] - bias[0]) / 2.0]])[None]
+    rng, signs = np.random.default_rng(seed), path_signs(layout)[None]
+    lengths, success = np.zeros((1, num_groups * n), dtype=np.int64), np.zeros(signs.shape)
+    uniforms = rng.random(lengths.shape)
+    compiled.draw_rows(params, signs, uniforms, success, lengths, np.zeros(1, dtype=np.int64))
+    turns = np.zeros(lengths.shape if is_long.any() else (1, 0))
+    if is_long.any():
+        compiled.draw_turns(params, is_long[None], lengths, rng.random(lengths.shape), turns)
+    return Groups(lengths.reshape(num_groups, n), turns.reshape(num_groups, -1), success[0], signs[0])
+
+
+def leave_one_out(groups: Groups, estimator: Estimator) -> Floats:
+    """Return `[1 + M]` total variances of (1/n) sum_i A_i Psi_i: of all M groups, then with each group left out."""
+    count, n = groups.lengths.shape
+    advantages = estimator(torch.from_numpy(groups.lengths.astype(np.float64))).numpy()
+    gradient_sum = np.zeros(2 * groups.signs.size + 1)
+    squares, products = np.zeros(count), np.zeros(count)
+    compiled.spread_rows(
+        groups.success, groups.signs, groups.lengths, groups.turns, advantages, gradient_sum, squares, products
     )
-    lengths = episodes.lengths.reshape(num_groups, n)
-    moments = [_leave_one_out(lengths, episodes.success, signs, estimator) for estimator in estimators]
-    return _ratio(moments[0], moments[1], num_groups)
-
-
-def _leave_one_out(lengths: Ints, success: Floats, signs: Floats, estimator: Estimator) -> Floats:
-    """Return `[1 + M]` total variances: of all M groups first, then with each group left out."""
-    groups, n = lengths.shape
-    gradient_sum = np.zeros(success.shape[1] + 1)
-    for chunk in _gradients(lengths, success, signs, estimator):
-        gradient_sum += chunk.sum(axis=0)
-    squares, products = np.zeros(groups), np.zeros(groups)
-    start = 0
-    for chunk in _gradients(lengths, success, signs, estimator):
-        rows = slice(start, start + chunk.shape[0])
-        squares[rows] = np.einsum("md,md->m", chunk, chunk)
-        products[rows] = chunk @ gradient_sum
-        start = rows.stop
     norm, square_sum = float(gradient_sum @ gradient_sum), float(squares.sum())
-    everything = (square_sum - norm / groups) / (groups - 1)
-    others = (square_sum - squares - (norm - 2.0 * products + squares) / (groups - 1)) / (groups - 2)
-    return np.concatenate([[everything], others]) / n**2
-
-
-def _gradients(lengths: Ints, success: Floats, signs: Floats, estimator: Estimator) -> Iterator[Floats]:
-    """Yield `[m, W + 1]` gradients sum_i A_i Psi_i, times sqrt(2) since each state has two opposite logits."""
-    width = success.shape[1]
-    size = max(1, CHUNK_CELLS // width)
-    for start in range(0, lengths.shape[0], size):
-        part = lengths[start : start + size]
-        advantages = estimator(torch.from_numpy(part.astype(np.float64))).numpy()
-        episodes = Episodes(part, np.broadcast_to(success, (part.shape[0], width)))
-        per_state = score_sum(episodes, advantages, signs)
-        yield np.sqrt(2.0) * np.concatenate([per_state, total(per_state)[:, None]], axis=1)
+    everything = (square_sum - norm / count) / (count - 1)
+    others = (square_sum - squares - (norm - 2.0 * products + squares) / (count - 1)) / (count - 2)
+    # both logits of a state and of the bias have the same squares: twice those of one of them
+    return 2.0 * np.concatenate([[everything], others]) / n**2
 
 
 def _ratio(ei: Floats, l2o: Floats, groups: int) -> VarianceRatio:

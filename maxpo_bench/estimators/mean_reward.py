@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -13,9 +15,11 @@ from maxpo_bench.estimators.checks import (
     check_k,
     check_rewards,
     check_spread,
+    may_look,
     one,
     two,
 )
+from maxpo_bench.estimators.paths import is_automatic
 
 
 def reinforce_l1o(rewards: Tensor, k: int = 1) -> Tensor:
@@ -99,11 +103,36 @@ def less_mean(rewards: Tensor, k: int, name: str, smallest: SmallestGroup) -> tu
     dtype = check_rewards(rewards)
     check_group_size(name, rewards.shape[-1], k, smallest(k))
     exact = rewards.detach().double()
+    fused = _fused(exact, torch.finfo(dtype).max)
+    if fused is not None:
+        return fused, dtype
     low, high = torch.aminmax(exact, dim=-1, keepdim=True)
     check_spread(rewards, low, high, dtype)
     scale = torch.where(high > low, high - low, 1.0)
     shares = (exact - low).div_(scale)
     return shares.sub_(mean_of_shares(shares)).mul_(scale), dtype
+
+
+def _fused(exact: Tensor, largest: float) -> Tensor | None:
+    """Return the rewards less their mean by compiled loops; None where these cannot run, or a reward is refused."""
+    if not (may_look(exact) and is_automatic() and exact.is_cpu and exact.numel()):
+        return None
+    fill = _fill_less_mean()
+    if fill is None:
+        return None
+    result = torch.empty_like(exact, memory_format=torch.contiguous_format)
+    n = exact.shape[-1]
+    fits = fill(exact.contiguous().view(-1, n).numpy(), largest, result.view(-1, n).numpy())
+    return result if fits else None
+
+
+@cache
+def _fill_less_mean() -> Callable[..., bool] | None:
+    try:
+        from maxpo_bench.estimators.mean_compiled import fill_less_mean
+    except ImportError:  # Numba is missing, or does not know this NumPy
+        return None
+    return fill_less_mean
 
 
 def mean_of_shares(shares: Tensor, pieces: int = 2) -> Tensor:

@@ -35,6 +35,8 @@ def set_path(path: Path) -> None:
     3. on the CPU: the kernel compiled by Numba, if it is installed;
     4. plain torch operations.
 
+    The estimators of the mean reward take compiled loops on the CPU, which give the same to the last bit.
+
     "torch" takes the last always, for reference and for benchmarks. The choice holds for the current thread.
 
     While a CUDA graph is captured nothing waits for the device: the closed form is not tried, and NaN and infinite
@@ -63,6 +65,11 @@ def _using(path: str) -> Generator[None]:
         yield
     finally:
         _path.reset(token)
+
+
+def is_automatic() -> bool:
+    """Return whether the fastest path may be taken in this thread."""
+    return _path.get() == "auto"
 
 
 def checked(path: str) -> str:

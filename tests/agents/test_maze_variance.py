@@ -1,5 +1,7 @@
 """The ratio of gradient variances on the maze (Eq 125) against autograd, recomputed jackknives and a long run."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,7 @@ from maze_autograd import as_torch, step_log_likelihoods, train
 
 from maxpo_bench.agents.maze_episodes import correct_signs, sample
 from maxpo_bench.agents.maze_population import variance_ratio
+from maxpo_bench.agents.maze_variance import Groups, leave_one_out
 from maxpo_bench.envs.maze import MazeLayout
 from maxpo_bench.estimators import get_estimator
 from maxpo_bench.seeding import derive_seed
@@ -45,18 +48,17 @@ def test_variance_ratio_is_the_trace_of_the_sample_covariances(layout):
     assert ratio.num_groups == 40
 
 
-def test_variance_ratio_jackknife_equals_leaving_groups_out(layout, monkeypatch):
-    from maxpo_bench.agents import maze_variance
-
-    monkeypatch.setattr(maze_variance, "CHUNK_CELLS", 100)
-    signs = correct_signs(layout)
-    lengths = np.random.default_rng(0).integers(0, LENGTH + 1, size=(12, 5))
-    success = np.full((1, LENGTH), 0.7)
+def test_variance_ratio_jackknife_equals_leaving_groups_out(layout):
+    rng = np.random.default_rng(0)
+    lengths, turns = rng.integers(0, LENGTH + 1, size=(12, 5)), rng.normal(size=(12, 5))
+    groups = Groups(lengths, turns, np.full(LENGTH, 0.7), correct_signs(layout))
     estimator = get_estimator("ei", 3)
-    together = maze_variance._leave_one_out(lengths, success, signs, estimator)
+    together = leave_one_out(groups, estimator)
     for left_out in range(12):
-        alone = maze_variance._leave_one_out(np.delete(lengths, left_out, axis=0), success, signs, estimator)
-        assert together[1 + left_out] == pytest.approx(alone[0], rel=1e-10)
+        rest = dataclasses.replace(
+            groups, lengths=np.delete(lengths, left_out, axis=0), turns=np.delete(turns, left_out, axis=0)
+        )
+        assert together[1 + left_out] == pytest.approx(leave_one_out(rest, estimator)[0], rel=1e-10)
 
 
 def test_variance_ratio_interval_covers_a_long_run(layout):

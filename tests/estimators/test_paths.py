@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 import threading
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from integers import ExactGroup
 from torch import Tensor
 
-from maxpo_bench.estimators import ei, ei_l2o, paths, set_path, use_path
+from maxpo_bench.estimators import ei, ei_l2o, get_estimator, paths, set_path, use_path
 from maxpo_bench.estimators.binary import are_binary, starts_binary
 from maxpo_bench.estimators.gap_form import EI_L2O, FORMS, gap_sum
 
@@ -310,3 +311,26 @@ def test_light_import() -> None:
     code = "import sys, maxpo_bench.estimators; print({'numba', 'triton'} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "set()\n"
+
+
+@pytest.mark.parametrize("name", ["reinforce_l1o", "dr_grpo", "grpo"])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.float16])
+@pytest.mark.parametrize("scale", [1.0, 1e-4, 1e3])
+def test_mean_reward_estimators_are_bitwise_the_same_on_both_paths(name, dtype, scale):
+    estimator, generator = get_estimator(name, 1), torch.Generator().manual_seed(0)
+    for n in (2, 3, 16, 333):
+        rewards = (torch.randn(40, n, generator=generator, dtype=torch.float64) * scale + 3).to(dtype)
+        rewards[0] = rewards[0, 0]
+        with use_path("torch"):
+            expected = estimator(rewards)
+        assert torch.equal(estimator(rewards), expected)
+        assert torch.equal(estimator(rewards.T.contiguous().T), expected)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_compiled_mean_reward_refuses_what_is_not_finite(bad):
+    rewards = torch.tensor([[0.0, 1.0], [bad, 1.0]])
+    with pytest.raises(ValueError, match=r"finite, got .* at index \(1, 0\)"):
+        get_estimator("reinforce_l1o", 1)(rewards)
+    with pytest.raises(ValueError, match="differ by more"):
+        get_estimator("reinforce_l1o", 1)(torch.tensor([[-3e38, 3e38]]))
