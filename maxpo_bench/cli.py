@@ -317,6 +317,47 @@ def reproduce(
 
 
 @app.command()
+def video(
+    env: Annotated[str, typer.Argument(help="Environment id, e.g. maxpo/Maze-v0.")],
+    agent: Annotated[
+        list[str] | None,
+        typer.Option("--agent", help="Agent name; several stand side by side (repeatable). Default: ei_l2o."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="File to write: .gif or .mp4.")] = Path("learning.gif"),
+    iterations: Annotated[int, typer.Option("--iterations", help="Policy updates.")] = 300,
+    frames: Annotated[
+        int | None, typer.Option("--frames", help="Frames, evenly spread over training; default: 60, or all there are.")
+    ] = None,
+    fps: Annotated[float, typer.Option("--fps", help="Frames per second.")] = 10.0,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value for agents or environment, AGENT.key=value for one (repeatable)."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of every agent and of the episodes shown.")] = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Film agents while they learn: the environment's pictures, the policy on them, its exact values as curves.
+
+    MP4 needs the extra `video`: `pip install 'maxpo-bench[video]'`.
+    """
+    from maxpo_bench.commands.video import run_video
+
+    _finish(
+        lambda: run_video(
+            env,
+            agent or [],
+            out,
+            iterations=iterations,
+            frames=frames,
+            fps=fps,
+            overrides=overrides or [],
+            seed=seed,
+            quiet=quiet,
+        )
+    )
+
+
+@app.command()
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for runs, scores, figures and the page.")] = Path("demo"),
     workers: Annotated[int | None, typer.Option("--workers", help="Processes; default: the number of cores.")] = None,
