@@ -10,7 +10,7 @@ from scipy import stats
 
 from maxpo_bench.estimators import get_estimator
 from maxpo_bench.moments import MonteCarloMoments, enumerate_moments, exact_moments, paired_moments
-from maxpo_bench.reproduce.sizes import Size
+from maxpo_bench.reproduce.bandit.sizes import Size
 from maxpo_bench.seeding import derive_seed
 
 FloatArray = NDArray[np.float64]

@@ -34,7 +34,7 @@ from rich.table import Table
 from maxpo_bench.estimators import get_estimator
 from maxpo_bench.moments import exact_moments, paired_moments
 from maxpo_bench.plots.style import save
-from maxpo_bench.reproduce.sizes import SIZES
+from maxpo_bench.reproduce.bandit.sizes import SIZES
 from maxpo_bench.seeding import derive_seed
 
 K = 4

@@ -100,8 +100,8 @@ MUTATIONS = (
     ),
     Mutation(
         "stored cells of other formulas are used",
-        "reproduce/cells.py",
-        '            "formulas": formulas_hash(),\n',
+        "reproduce/bandit/cells.py",
+        '            "formulas": cell_files.hash_of(COMPUTED_BY),\n',
         "",
         "tests/reproduce/test_cells.py",
     ),

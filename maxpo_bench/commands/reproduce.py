@@ -13,7 +13,7 @@ from maxpo_bench.commands.progress import counting
 from maxpo_bench.registry import UnknownNameError, suggest
 
 if TYPE_CHECKING:
-    from maxpo_bench.reproduce.measure import Measured
+    from maxpo_bench.reproduce.bandit.measure import Measured
     from maxpo_bench.reproduce.report import Report
     from maxpo_bench.reproduce.table1 import MeasuredRow
 
@@ -107,9 +107,9 @@ def _measure(
     quiet: bool,
 ) -> Measured:
     """Compute the cells that are not stored yet, with a bar on a terminal."""
+    from maxpo_bench.reproduce.bandit.measure import measure
+    from maxpo_bench.reproduce.bandit.sizes import size_of
     from maxpo_bench.reproduce.folder import CELLS
-    from maxpo_bench.reproduce.measure import measure
-    from maxpo_bench.reproduce.sizes import size_of
     from maxpo_bench.reproduce.subjects import load_subjects
 
     chosen = size_of(size, instances=instances, seed=seed)
@@ -129,7 +129,8 @@ def _measure(
 def _draw(figures: Sequence[str], folder: Path, measured: Measured, *, as_json: bool) -> dict[str, Any]:
     """Draw, write and print every figure, then the page of the folder."""
     from maxpo_bench.reproduce import page
-    from maxpo_bench.reproduce.report import draw, write
+    from maxpo_bench.reproduce.bandit.report import draw
+    from maxpo_bench.reproduce.report import write
 
     found: dict[str, Any] = {}
     for figure in figures:

@@ -16,7 +16,7 @@ from scipy import stats
 
 from maxpo_bench.estimators import get_estimator
 from maxpo_bench.moments import exact_moments, paired_moments
-from maxpo_bench.reproduce.sizes import SIZES
+from maxpo_bench.reproduce.bandit.sizes import SIZES
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from maxpo_bench.reproduce.sizes import Size
+from maxpo_bench.reproduce.bandit.sizes import Size
 
 TINY = Size(
     instances=6,

@@ -18,11 +18,12 @@ from maxpo_bench.leaderboard.submission import SubmissionError, built_in, load_s
 from maxpo_bench.moments import CertificateError, enumerate_moments, exact
 from maxpo_bench.plots.bandit_moments import Bandits
 from maxpo_bench.registry import UnknownNameError
-from maxpo_bench.reproduce import cells
-from maxpo_bench.reproduce.cells import Cell, Setting, compute
-from maxpo_bench.reproduce.figures import ratios
-from maxpo_bench.reproduce.measure import error_setting, k_settings, measure, settings_of
-from maxpo_bench.reproduce.sizes import SIZES, size_of
+from maxpo_bench.reproduce import cell_files
+from maxpo_bench.reproduce.bandit import cells
+from maxpo_bench.reproduce.bandit.cells import Cell, Setting, compute
+from maxpo_bench.reproduce.bandit.figures import ratios
+from maxpo_bench.reproduce.bandit.measure import error_setting, k_settings, measure, settings_of
+from maxpo_bench.reproduce.bandit.sizes import SIZES, size_of
 from maxpo_bench.reproduce.subjects import folder_digest, load_subjects
 
 SETTING = Setting("spread", 5, 2, 3, 0, 2, 0, (30,))
@@ -75,7 +76,7 @@ def test_groups_and_device_matter_only_where_groups_are_sampled(tmp_path):
 def test_changed_formulas_and_changed_submissions_are_computed_again(tmp_path, monkeypatch):
     cell, values = computed()
     cell.store(tmp_path, values)
-    monkeypatch.setattr(cells, "formulas_hash", lambda: "other code")
+    monkeypatch.setattr(cell_files, "hash_of", lambda patterns: "other code")
     assert cell.load(tmp_path) is None
     path = tmp_path / "own.py"
     path.write_text(SUBMISSION)
@@ -126,7 +127,7 @@ def test_a_file_with_other_values_than_the_cells_counts_as_missing(tmp_path, val
 )
 def test_stored_errors_have_a_row_for_each_number_of_groups(tmp_path, error, fits):
     cell = Cell.of(replace(SETTING, quantity="error", num_groups=(10, 30)), built_in("ei"), "cpu")
-    record = {"schema": cells.SCHEMA, "cell": cell.content(), "values": {"error": error}}
+    record = {"schema": cell_files.SCHEMA, "cell": cell.content(), "values": {"error": error}}
     cell.path(tmp_path).write_text(json.dumps(record))
     assert (cell.load(tmp_path) is not None) is fits
 
@@ -227,11 +228,11 @@ def test_interrupted_work_goes_on_where_it_stopped(tmp_path, monkeypatch):
             made.append(result[0])
             yield result
 
-    monkeypatch.setattr("maxpo_bench.reproduce.measure.compute", stopping)
+    monkeypatch.setattr("maxpo_bench.reproduce.bandit.measure.compute", stopping)
     with pytest.raises(KeyboardInterrupt):
         measure(EVERY, TINY, subjects, tmp_path / "cells")
     assert len(list((tmp_path / "cells").glob("*.json"))) == 20
-    monkeypatch.setattr("maxpo_bench.reproduce.measure.compute", genuine)
+    monkeypatch.setattr("maxpo_bench.reproduce.bandit.measure.compute", genuine)
     resumed = measure(EVERY, TINY, subjects, tmp_path / "cells")
     assert resumed.computed == plain.computed - 20
     assert list(resumed.values) == list(plain.values)
@@ -329,8 +330,8 @@ def imported_sources(path):
 
 
 def test_the_hash_of_the_formulas_covers_every_source_that_computes():
-    root = Path(cells.__file__).parents[1]
-    only_export = {root / part / "__init__.py" for part in ("envs", "plots", "leaderboard")}
+    root = cell_files.ROOT
+    only_export = {root / part / "__init__.py" for part in ("envs", "plots", "leaderboard", "reproduce")}
     only_write = {root / "leaderboard" / "store.py"}
     reached, waiting = set(), {Path(cells.__file__)}
     while waiting:
@@ -345,14 +346,17 @@ def test_the_hash_of_the_formulas_covers_every_source_that_computes():
 
 
 def test_the_hash_of_the_formulas_changes_with_any_of_them(tmp_path, monkeypatch):
-    source = tmp_path / "reproduce" / "cells.py"
-    for path in (source, tmp_path / "compiled.py"):
-        path.parent.mkdir(exist_ok=True)
-        path.write_text("1")
-    monkeypatch.setattr(cells, "__file__", str(source))
-    first = cells.formulas_hash.__wrapped__()
-    (tmp_path / "compiled.py").write_text("2")
-    assert cells.formulas_hash.__wrapped__() != first
+    (tmp_path / "part").mkdir()
+    (tmp_path / "part" / "one.py").write_text("1")
+    monkeypatch.setattr(cell_files, "ROOT", tmp_path)
+    first = cell_files.hash_of.__wrapped__(("part/*.py",))
+    (tmp_path / "part" / "two.py").write_text("")
+    second = cell_files.hash_of.__wrapped__(("part/*.py",))
+    (tmp_path / "part" / "two.py").write_text("2")
+    third = cell_files.hash_of.__wrapped__(("part/*.py",))
+    (tmp_path / "other.py").write_text("3")
+    assert len({first, second, third}) == 3
+    assert cell_files.hash_of.__wrapped__(("part/*.py",)) == third
 
 
 @pytest.fixture

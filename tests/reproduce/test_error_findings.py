@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from reproduce_samples import error_frame
 
-from maxpo_bench.reproduce import error_findings as error_findings_module
-from maxpo_bench.reproduce.error_findings import error_findings
+from maxpo_bench.reproduce.bandit import error_findings as error_findings_module
+from maxpo_bench.reproduce.bandit.error_findings import error_findings
 
 
 def falling(count):

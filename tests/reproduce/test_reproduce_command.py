@@ -13,10 +13,10 @@ from typer.testing import CliRunner
 from maxpo_bench import cli, moments, plots
 from maxpo_bench.commands import leaderboard as leaderboard_command
 from maxpo_bench.moments import exact
-from maxpo_bench.reproduce import measure as measuring
 from maxpo_bench.reproduce import report
-from maxpo_bench.reproduce.cells import compute
-from maxpo_bench.reproduce.sizes import SIZES
+from maxpo_bench.reproduce.bandit import measure as measuring
+from maxpo_bench.reproduce.bandit.cells import compute
+from maxpo_bench.reproduce.bandit.sizes import SIZES
 
 
 @pytest.fixture(autouse=True)

@@ -13,10 +13,11 @@ from reproduce_samples import SQUARES, SUBMISSION, TINY, save_stub
 
 from maxpo_bench.plots.style import SCORE_SQUARE, SQRT_GUIDE, style_of
 from maxpo_bench.reproduce import page, report
-from maxpo_bench.reproduce.figures import ratios
+from maxpo_bench.reproduce.bandit.figures import ratios
+from maxpo_bench.reproduce.bandit.measure import arms_settings, measure
+from maxpo_bench.reproduce.bandit.report import draw
 from maxpo_bench.reproduce.finding import Finding
-from maxpo_bench.reproduce.measure import arms_settings, measure
-from maxpo_bench.reproduce.report import Report, draw, write
+from maxpo_bench.reproduce.report import Report, write
 from maxpo_bench.reproduce.subjects import load_subjects
 
 FIGURES = ("fig1", "fig4", "fig5")

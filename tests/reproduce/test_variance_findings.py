@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from reproduce_samples import variance_frame
 
-from maxpo_bench.reproduce.finding import Table
-from maxpo_bench.reproduce.variance_findings import (
+from maxpo_bench.reproduce.bandit.variance_findings import (
     Ratios,
     _few_comparators,
     _growth,
@@ -15,6 +14,7 @@ from maxpo_bench.reproduce.variance_findings import (
     falls_with_n,
     k_findings,
 )
+from maxpo_bench.reproduce.finding import Table
 from maxpo_bench.stats import Interval
 
 

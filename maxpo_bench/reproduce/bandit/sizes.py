@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 
 from maxpo_bench.registry import Registry
 
-FIGURES = ("fig1", "fig4", "fig5")
-
 
 @dataclass(frozen=True)
 class Size:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from maxpo_bench.leaderboard.store import publish
 from maxpo_bench.leaderboard.submission import Candidate
 from maxpo_bench.moments import CertificateError
 from maxpo_bench.plots.bandit_moments import Bandits, Kind, Spread, kind_of, sampled_errors, spreads
+from maxpo_bench.reproduce import cell_files
+from maxpo_bench.reproduce.cell_files import Values
 
 Quantity = Literal["spread", "error"]
-Floats = NDArray[np.float64]
 
-SCHEMA = 1
 COMPUTED_BY = (
     "registry.py",
     "seeding.py",
@@ -31,10 +26,14 @@ COMPUTED_BY = (
     "estimators/*.py",
     "moments/*.py",
     "envs/bandit_instance.py",
+    "envs/arm_laws.py",
+    "envs/array_value.py",
     "envs/checks.py",
+    "envs/mixture.py",
     "plots/bandit_moments.py",
     "leaderboard/submission.py",
-    "reproduce/cells.py",
+    "reproduce/bandit/cells.py",
+    "reproduce/cell_files.py",
 )
 """Sources that a cell's numbers depend on: this module and what it imports, but for writing files."""
 
@@ -100,32 +99,24 @@ class Cell:
             "estimator": self.candidate.name,
             "scale": self.candidate.metadata.scale,
             "source": self.candidate.digest,
-            "formulas": formulas_hash(),
+            "formulas": cell_files.hash_of(COMPUTED_BY),
         }
         if self.kind == "sampled":
             found |= {"num_groups": list(setting.num_groups), "device": self.device}
         return found
 
     def path(self, folder: Path) -> Path:
-        """Where it is kept: the name says what it is, its last part is a hash of `content`."""
-        text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
-        digest = hashlib.blake2b(text.encode(), digest_size=8, person=b"maxpo-cell").hexdigest()
+        """Where it is kept."""
         s = self.setting
         where = f"{s.quantity}-n{s.n}-k{s.k}-arms{s.num_arms}-from{s.first}"
-        return folder / f"{self.candidate.name}-{where}-{digest}.json"
+        return cell_files.path_of(folder, f"{self.candidate.name}-{where}", self.content())
 
-    def load(self, folder: Path) -> dict[str, Floats] | None:
+    def load(self, folder: Path) -> Values | None:
         """Return its stored numbers, or None where there are none: never computed, by other code, or damaged."""
-        try:
-            stored = json.loads(self.path(folder).read_text(encoding="utf-8"))
-            if stored["schema"] != SCHEMA or stored["cell"] != self.content():
-                return None
-            values = {name: np.array(array, dtype=np.float64) for name, array in stored["values"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError):
-            return None
-        return values if self._fits(values) else None
+        values = cell_files.read(self.path(folder), self.content(), self.shapes())
+        return values if values and all((array >= 0).all() for array in values.values()) else None
 
-    def find(self, folder: Path) -> tuple[Cell, dict[str, Floats]] | None:
+    def find(self, folder: Path) -> tuple[Cell, Values] | None:
         """Return it with its stored numbers; as a sampled cell where it turned out to be one."""
         for cell in (self, replace(self, kind="sampled"))[: 2 if self.kind == "exact" else 1]:
             values = cell.load(folder)
@@ -141,28 +132,12 @@ class Cell:
         names = ("total_variance", "bias") if self.kind == "exact" else ("total_variance",)
         return {name: (at.instances,) for name in names}
 
-    def _fits(self, values: dict[str, Floats]) -> bool:
-        shapes = {name: array.shape for name, array in values.items()}
-        return shapes == self.shapes() and all((np.isfinite(each) & (each >= 0)).all() for each in values.values())
-
-    def store(self, folder: Path, values: dict[str, Floats]) -> None:
+    def store(self, folder: Path, values: Values) -> None:
         """Publish its numbers as one file."""
-        plain = {name: array.tolist() for name, array in values.items()}
-        record = {"schema": SCHEMA, "cell": self.content(), "values": plain}
-        publish(self.path(folder), json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False) + "\n")
+        cell_files.write(self.path(folder), self.content(), values)
 
 
-@cache
-def formulas_hash() -> str:
-    """SHA-256 over the sources that a cell's numbers depend on: changed formulas are computed again."""
-    root = Path(__file__).resolve().parents[1]
-    digest = hashlib.sha256()
-    for path in sorted(path for pattern in COMPUTED_BY for path in root.glob(pattern)):
-        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()
-
-
-def compute(cells: Sequence[Cell]) -> Iterator[tuple[Cell, dict[str, Floats]]]:
+def compute(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Values]]:
     """Compute cells of one setting and device, the same bandits and actions for all.
 
     A cell that turns out not to be exact on its bandits comes back as a sampled one. Where an estimator fails, the
@@ -189,7 +164,7 @@ def compute(cells: Sequence[Cell]) -> Iterator[tuple[Cell, dict[str, Floats]]]:
         raise failures[0]
 
 
-def _computed(cells: Sequence[Cell], bandits: Bandits) -> list[tuple[Cell, dict[str, Floats]]]:
+def _computed(cells: Sequence[Cell], bandits: Bandits) -> list[tuple[Cell, Values]]:
     setting, device = cells[0].setting, cells[0].device
     estimators = [cell.candidate.build(setting.k) for cell in cells]
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows is named below
@@ -212,6 +187,6 @@ def _located(cell: Cell, error: CertificateError) -> CertificateError:
     return CertificateError(f"{cell.candidate.name} at n = {at.n}, K = {at.k}, {at.num_arms:,} arms: {error}")
 
 
-def _values(spread: Spread) -> dict[str, Floats]:
+def _values(spread: Spread) -> Values:
     values = {"total_variance": spread.total_variance}
     return values if spread.bias is None else values | {"bias": spread.bias}

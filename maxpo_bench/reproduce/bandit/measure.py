@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from maxpo_bench.leaderboard.submission import Candidate
 from maxpo_bench.plots.bandit_moments import Bandits, Spread
 from maxpo_bench.plots.frames import Frame
-from maxpo_bench.reproduce.cells import Cell, Floats, Setting, compute
-from maxpo_bench.reproduce.sizes import Size
+from maxpo_bench.reproduce.bandit.cells import Cell, Setting, compute
+from maxpo_bench.reproduce.bandit.sizes import Size
+from maxpo_bench.reproduce.cell_files import Floats, Values
 
 if TYPE_CHECKING:
     import numpy as np
 
 Progress = Callable[[int, int], None]
-Values = dict[str, Floats]
 
 
 @dataclass(frozen=True)

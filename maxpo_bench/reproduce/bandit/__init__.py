@@ -1,0 +1,1 @@
+"""The paper's bandit figures: moments of estimators on softmax bandits."""
