@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from stable_baselines3 import A2C, PPO
-
-from maxpo_bench.agents.peers import A2CPeer, PPOPeer
+from maxpo_bench.agents.peers import A2CPeer, Peer, PPOPeer
 from maxpo_bench.agents.policy_gradient import GroupPolicyGradient
 from maxpo_bench.agents.presets import EI, EIL1O, EIL2O, OPTIONS, REINFORCE, EntropyREINFORCE
 from maxpo_bench.agents.vector_envs import EnvSource, check_env_options
 from maxpo_bench.estimators import ESTIMATORS, EstimatorSpec
 from maxpo_bench.registry import Registry, UnknownNameError, suggest
 
-Agent = GroupPolicyGradient | PPOPeer | A2CPeer
+Agent = GroupPolicyGradient | Peer
+
+
+class MissingExtraError(UnknownNameError, ImportError):
+    """An agent whose package is not installed; the message says how to install it."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,8 @@ class AgentSpec:
         factory: called as `factory(env, **options)`.
         options: names of the options that it takes beside the environment.
         aliases: other names.
-        is_peer: whether it is an algorithm of Stable-Baselines3, which has no max@K objective.
+        is_peer: whether it is an algorithm of Stable-Baselines3 or sb3-contrib, which has no max@K objective.
+        missing: what has to be installed before it can be made, as pip takes it; None where nothing is missing.
     """
 
     name: str
@@ -39,9 +43,17 @@ class AgentSpec:
     options: tuple[str, ...] = field(repr=False)
     aliases: tuple[str, ...] = ()
     is_peer: bool = False
+    missing: str | None = None
 
 
 AGENTS: Registry[AgentSpec] = Registry("agent")
+CONTRIB = "maxpo-bench[contrib]"
+_PEERS = {
+    "ppo": "Stable-Baselines3's PPO",
+    "a2c": "Stable-Baselines3's A2C",
+    "trpo": "sb3-contrib's TRPO",
+    "ars": "sb3-contrib's augmented random search: perturbs a deterministic policy",
+}
 
 
 def find_agent(name: str) -> AgentSpec:
@@ -49,9 +61,13 @@ def find_agent(name: str) -> AgentSpec:
 
     Raises:
         UnknownNameError: with the nearest known names.
+        MissingExtraError: the agent needs a package that is not installed.
     """
     if name in AGENTS:
-        return AGENTS.get(name)
+        found = AGENTS.get(name)
+        if found.missing is not None:
+            raise MissingExtraError(f"the agent {name!r} needs a package more: pip install '{found.missing}'")
+        return found
     if name in ESTIMATORS:
         return _from_estimator(ESTIMATORS.get(name))
     known = [*AGENTS, *(alias for agent in AGENTS for alias in AGENTS.aliases(agent)), *ESTIMATORS]
@@ -78,6 +94,7 @@ def make_agent(name: str, env: EnvSource, **options: Any) -> Agent:
 
     Raises:
         UnknownNameError: no such agent.
+        MissingExtraError: the agent needs a package that is not installed.
         ValueError: an option that neither takes.
     """
     spec = find_agent(name)
@@ -126,9 +143,30 @@ def _from_estimator(spec: EstimatorSpec) -> AgentSpec:
     return AgentSpec(spec.name, summary, factory, options, aliases)
 
 
-def _peer_options(peer: type[PPOPeer | A2CPeer], original: type[PPO | A2C]) -> tuple[str, ...]:
+def _register_peer(name: str, peer: type[Peer]) -> None:
+    """Register a peer with the options of its class and of the original algorithm behind it."""
+    original = next(base for base in peer.__mro__ if base.__name__ == peer.algorithm)
     names = [*inspect.signature(peer).parameters, *inspect.signature(original).parameters]
-    return tuple(name for name in dict.fromkeys(names) if name not in ("env", "options") and not name.startswith("_"))
+    options = (option for option in dict.fromkeys(names) if option not in ("env", "options"))
+    own = tuple(option for option in options if not option.startswith("_"))
+    _register(name, _PEERS[name], peer, options=own, is_peer=True)
+
+
+def _register_contrib_peers() -> None:
+    """Register the peers of sb3-contrib, or where it is missing that it is."""
+    if importlib.util.find_spec("sb3_contrib") is None:
+        for name in ("trpo", "ars"):
+            _register(name, _PEERS[name], _cannot_be_made, options=(), is_peer=True, missing=CONTRIB)
+        return
+    from maxpo_bench.agents.peer_ars import ARSPeer
+    from maxpo_bench.agents.peer_trpo import TRPOPeer
+
+    _register_peer("trpo", TRPOPeer)
+    _register_peer("ars", ARSPeer)
+
+
+def _cannot_be_made(*arguments: Any, **options: Any) -> Agent:
+    raise MissingExtraError(f"this agent needs a package more: pip install '{CONTRIB}'")
 
 
 _register("reinforce", "REINFORCE with leave-one-out baseline: mean return", REINFORCE, ("reinforce_l1o",))
@@ -140,5 +178,6 @@ for _name in ESTIMATORS:
     if _name not in AGENTS:
         _spec = _from_estimator(ESTIMATORS.get(_name))
         AGENTS.register(_name, _spec, aliases=_spec.aliases)
-_register("ppo", "Stable-Baselines3's PPO", PPOPeer, options=_peer_options(PPOPeer, PPO), is_peer=True)
-_register("a2c", "Stable-Baselines3's A2C", A2CPeer, options=_peer_options(A2CPeer, A2C), is_peer=True)
+_register_peer("ppo", PPOPeer)
+_register_peer("a2c", A2CPeer)
+_register_contrib_peers()

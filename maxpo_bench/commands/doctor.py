@@ -14,16 +14,19 @@ PACKAGES = (
     "scipy",
     "gymnasium",
     "stable-baselines3",
+    "sb3-contrib",
     "seaborn",
     "matplotlib",
     "pandas",
     "typer",
     "rich",
 )
+EXTRAS = {"sb3_contrib": "pip install 'maxpo-bench[contrib]'"}
 TRACKS: dict[str, tuple[str, ...]] = {
     "estimators, certificate, leaderboard": ("torch",),
     "bandit and maze environments": ("gymnasium",),
     "agents and sweeps": ("torch", "gymnasium", "stable_baselines3"),
+    "the agents trpo and ars": ("sb3_contrib",),
     "figures": ("matplotlib", "seaborn"),
 }
 
@@ -46,8 +49,14 @@ def report() -> dict[str, Any]:
         "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu",
         "cuda build of torch": torch.version.cuda,
         "sandbox": "none: submitted code runs with your rights",
-        "tracks": {name: "ready" if not missing else f"needs {', '.join(missing)}" for name, missing in tracks.items()},
+        "tracks": {name: _readiness(missing) for name, missing in tracks.items()},
     }
+
+
+def _readiness(missing: list[str]) -> str:
+    """Say "ready", or what a track lacks and, where an extra has it, how to install it."""
+    lacking = [f"{name} ({EXTRAS[name]})" if name in EXTRAS else name for name in missing]
+    return f"needs {', '.join(lacking)}" if lacking else "ready"
 
 
 def _version(package: str) -> str | None:

@@ -32,10 +32,14 @@ def estimator_rows() -> list[Row]:
 
 
 def agent_rows() -> list[Row]:
-    """One row per agent."""
+    """One row per agent; the summary says where something has to be installed first."""
     from maxpo_bench.agents import list_agents
 
-    return [{"name": spec.name, "aliases": ", ".join(spec.aliases), "summary": spec.summary} for spec in list_agents()]
+    rows = []
+    for spec in list_agents():
+        note = "" if spec.missing is None else f" (not installed: pip install '{spec.missing}')"
+        rows.append({"name": spec.name, "aliases": ", ".join(spec.aliases), "summary": spec.summary + note})
+    return rows
 
 
 def env_rows() -> list[Row]:

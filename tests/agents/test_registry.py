@@ -1,6 +1,9 @@
 """Agents by name, and the peers behind two of the names."""
 
 import io
+import json
+import subprocess
+import sys
 
 import gymnasium as gym
 import numpy as np
@@ -50,7 +53,7 @@ def test_an_estimator_registered_later_is_an_agent_too():
     try:
         assert make_agent("mine_alias", "maxpo/Bandit-v0").estimator.name == "mine_for_agents"
         names = [spec.name for spec in list_agents()]
-        assert names[-3:] == ["mine_for_agents", "ppo", "a2c"]
+        assert names[-5:] == ["mine_for_agents", "ppo", "a2c", "trpo", "ars"]
     finally:
         ESTIMATORS.unregister("mine_for_agents")
     assert "mine_for_agents" not in [spec.name for spec in list_agents()]
@@ -62,7 +65,7 @@ def test_list_has_each_agent_once_with_a_summary():
     assert len(names) == len(set(names))
     assert {"reinforce", "entropy", "pkpo", "maxpo", "grpo", "ppo"} <= set(names)
     assert all(spec.summary for spec in specs)
-    assert [spec.name for spec in specs if spec.is_peer] == ["ppo", "a2c"]
+    assert [spec.name for spec in specs if spec.is_peer] == ["ppo", "a2c", "trpo", "ars"]
     assert set(AGENTS) == {spec.name for spec in specs}
 
 
@@ -81,6 +84,7 @@ def test_options_are_sorted_between_agent_and_environment():
         (lambda: make_agent("ei", "maxpo/Bandit-v0", num_arm=3), ValueError, "num_arms"),
         (lambda: make_agent("ei", "maxpo/Bandit-v0", grup_size=3), ValueError, "'group_size'"),
         (lambda: make_agent("ppo", "maxpo/Bandit-v0", n_step=3), ValueError, "'n_steps'"),
+        (lambda: make_agent("a2c", "maxpo/Bandit-v0", policy="tabula"), ValueError, "for A2C.*'tabular'"),
         (lambda: make_agent("ei", gym.make("CartPole-v1"), grup_size=3), ValueError, "'group_size'"),
         (lambda: make_agent("ei", "maxpo/Bandits-v0"), gym.error.Error, "Bandit"),
     ],
@@ -166,3 +170,44 @@ def test_bounds_of_peers_are_checked():
             agent.learn(**bounds)
     with pytest.raises(ValueError, match="k must be a positive integer"):
         make_agent("a2c", "maxpo/Bandit-v0", k=0)
+
+
+WITHOUT_CONTRIB = """
+import json, sys
+sys.modules["sb3_contrib"] = None
+from maxpo_bench.agents import list_agents, make_agent
+from maxpo_bench.commands.doctor import report
+from maxpo_bench.commands.lists import agent_rows
+from maxpo_bench.sweep import ConfigError, SweepConfig
+from maxpo_bench.sweep.validation import validated
+errors = []
+for call in (
+    lambda: make_agent("trpo", "maxpo/Bandit-v0", num_arms=3, target_kl=0.1),
+    lambda: make_agent("ars", "maxpo/Bandit-v0"),
+    lambda: validated(SweepConfig.from_flags(["maxpo/Bandit-v0"], ["ars"], iterations=1)),
+):
+    try:
+        call()
+    except (ImportError, ConfigError) as error:
+        errors.append(str(error))
+print(json.dumps({
+    "names": [spec.name for spec in list_agents()][-4:],
+    "errors": errors,
+    "rows": agent_rows()[-3:],
+    "tracks": report()["tracks"],
+    "trained": make_agent("ppo", "maxpo/Bandit-v0", num_envs=4, n_steps=16).learn(iterations=1).num_timesteps,
+}))
+"""
+
+
+def test_without_sb3_contrib_its_agents_say_what_to_install():
+    printed = subprocess.run([sys.executable, "-c", WITHOUT_CONTRIB], capture_output=True, text=True, check=True).stdout
+    found = json.loads(printed)
+    hint = "pip install 'maxpo-bench[contrib]'"
+    assert found["names"] == ["ppo", "a2c", "trpo", "ars"]
+    assert [hint in error for error in found["errors"]] == [True] * 3
+    assert ["'trpo'" in error for error in found["errors"]] == [True, False, False]
+    assert [hint in row["summary"] for row in found["rows"]] == [False, True, True]
+    assert found["tracks"]["the agents trpo and ars"] == f"needs sb3_contrib ({hint})"
+    assert found["tracks"]["agents and sweeps"] == "ready"
+    assert found["trained"] == 64
