@@ -1,6 +1,6 @@
 """The numeric environments, in NumPy and Gymnasium only: importing this package never imports torch.
 
-`MazeLayout` and `BanditInstance` are the tasks as data, with exact values; the environments step through them.
+`MazeLayout`, `NoisyMaze` and `BanditInstance` are tasks as data, with exact values; the environments step through them.
 Names load on first use, so that registering the environments costs next to nothing.
 """
 
@@ -14,9 +14,15 @@ from maxpo_bench.envs.registration import ENVIRONMENTS, register_environments
 if TYPE_CHECKING:
     from maxpo_bench.envs.bandit import BanditEnv, BanditVectorEnv
     from maxpo_bench.envs.bandit_instance import BanditInstance
+    from maxpo_bench.envs.bernoulli_bandit import BernoulliBanditEnv, BernoulliBanditVectorEnv
+    from maxpo_bench.envs.heavy_tail_bandit import HeavyTailBanditEnv, HeavyTailBanditVectorEnv
     from maxpo_bench.envs.maze import MazeEnv, MazeVectorEnv
     from maxpo_bench.envs.maze_layout import DeadEndLength, MazeLayout
+    from maxpo_bench.envs.noisy_maze import NoisyMaze
+    from maxpo_bench.envs.safe_risky_bandit import SafeRiskyBanditEnv, SafeRiskyBanditVectorEnv
+    from maxpo_bench.envs.stochastic_maze import StochasticMazeEnv, StochasticMazeVectorEnv
     from maxpo_bench.envs.streams import episode_seeds
+    from maxpo_bench.envs.wide_maze import WideMazeEnv, WideMazeVectorEnv
     from maxpo_bench.envs.wrappers import OneHotObservation, OneHotVectorObservation, one_hot
 
 __all__ = [
@@ -24,12 +30,23 @@ __all__ = [
     "BanditEnv",
     "BanditInstance",
     "BanditVectorEnv",
+    "BernoulliBanditEnv",
+    "BernoulliBanditVectorEnv",
     "DeadEndLength",
+    "HeavyTailBanditEnv",
+    "HeavyTailBanditVectorEnv",
     "MazeEnv",
     "MazeLayout",
     "MazeVectorEnv",
+    "NoisyMaze",
     "OneHotObservation",
     "OneHotVectorObservation",
+    "SafeRiskyBanditEnv",
+    "SafeRiskyBanditVectorEnv",
+    "StochasticMazeEnv",
+    "StochasticMazeVectorEnv",
+    "WideMazeEnv",
+    "WideMazeVectorEnv",
     "episode_seeds",
     "one_hot",
     "register_environments",
@@ -39,12 +56,23 @@ _MODULES = {
     "BanditEnv": "bandit",
     "BanditInstance": "bandit_instance",
     "BanditVectorEnv": "bandit",
+    "BernoulliBanditEnv": "bernoulli_bandit",
+    "BernoulliBanditVectorEnv": "bernoulli_bandit",
     "DeadEndLength": "maze_layout",
+    "HeavyTailBanditEnv": "heavy_tail_bandit",
+    "HeavyTailBanditVectorEnv": "heavy_tail_bandit",
     "MazeEnv": "maze",
     "MazeLayout": "maze_layout",
     "MazeVectorEnv": "maze",
+    "NoisyMaze": "noisy_maze",
     "OneHotObservation": "wrappers",
     "OneHotVectorObservation": "wrappers",
+    "SafeRiskyBanditEnv": "safe_risky_bandit",
+    "SafeRiskyBanditVectorEnv": "safe_risky_bandit",
+    "StochasticMazeEnv": "stochastic_maze",
+    "StochasticMazeVectorEnv": "stochastic_maze",
+    "WideMazeEnv": "wide_maze",
+    "WideMazeVectorEnv": "wide_maze",
     "episode_seeds": "streams",
     "one_hot": "wrappers",
 }

@@ -1,34 +1,40 @@
-"""`maxpo/Bandit-v0`: the softmax bandit of the paper's estimator studies, one environment or a batch of them."""
+"""`maxpo/Bandit-v0`: the softmax bandit of the paper's estimator studies, and what all bandits share."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import ArrayLike, NDArray
 
-from maxpo_bench.envs.bandit_instance import BanditInstance
+from maxpo_bench.envs.arm_laws import ArmLaws
+from maxpo_bench.envs.bandit_instance import Bandit, BanditInstance
 from maxpo_bench.envs.base import START_STATE, Frame, TabularEnv, TabularTask
 from maxpo_bench.envs.episodes import EpisodeHistory
-from maxpo_bench.envs.streams import standard_normal
+from maxpo_bench.envs.streams import uniform
 from maxpo_bench.envs.vector_base import TabularVectorEnv
 
 
 class BanditTask(TabularTask):
-    """What `BanditEnv` and `BanditVectorEnv` share: the instance and its exact values."""
+    """What all bandits share: their arms' laws and exact values. Subclasses set `bandit` before they call `_set_up`."""
 
-    name = "maxpo/Bandit-v0"
-    bandit: BanditInstance
+    title: ClassVar[str] = "Bandit"
+    bandit: Bandit | BanditInstance
+
+    @property
+    def law(self) -> ArmLaws:
+        """The laws of the arms' rewards."""
+        return self.bandit.law
 
     @property
     def arm_rewards(self) -> NDArray[np.float64]:
         """``[num_arms]``: the mean reward of each arm, read-only."""
-        return self.bandit.arm_rewards
+        return self.law.means
 
     @property
     def initial_logits(self) -> NDArray[np.float64]:
-        """``[num_arms]``: the logits of the policy at which the paper measures gradients, read-only."""
+        """``[num_arms]``: the logits of the policy at which gradients are measured, read-only."""
         return self.bandit.initial_logits
 
     @property
@@ -39,12 +45,20 @@ class BanditTask(TabularTask):
     @property
     def num_actions(self) -> int:
         """Number of arms."""
-        return self.bandit.num_arms
+        return self.arm_rewards.size
 
     @property
     def optimal_value(self) -> float:
-        """The best arm's mean reward: the highest expected reward and, without noise, the highest J_k for every k."""
-        return float(self.bandit.arm_rewards.max())
+        """The best arm's mean reward: the highest expected reward of any policy."""
+        return float(self.arm_rewards.max())
+
+    def optimal_max_at_k(self, k: int) -> float:
+        """Return the highest J_k of any policy: that of always pulling the best arm, whose law dominates the others.
+
+        Args:
+            k: number of pulls, at least 1.
+        """
+        return self.exact_value(np.eye(self.num_actions)[[int(np.argmax(self.arm_rewards))]], k)
 
     def exact_value(self, policy: ArrayLike, k: int = 1) -> float:
         """Return J_k, the exact expected best reward of ``k`` pulls.
@@ -53,18 +67,57 @@ class BanditTask(TabularTask):
             policy: probabilities ``[1, num_arms]``.
             k: number of pulls, at least 1; 1 gives the expected reward.
         """
-        return self.bandit.max_at_k(policy, k)
+        return self.law.max_at_k(policy, k)
 
     def _draw(self, mode: str, state: int, episode_return: float, history: EpisodeHistory) -> str | Frame:
         from maxpo_bench.envs.bandit_picture import bandit_frame, bandit_text
 
         del state, episode_return
         policy = None if self._shown_policy is None else self._shown_policy[0]
-        draw = bandit_text if mode == "ansi" else bandit_frame
-        return draw(self.arm_rewards, history, policy)
+        if mode == "ansi":
+            return bandit_text(self.arm_rewards, history, policy, self.title)
+        return bandit_frame(self.arm_rewards, history, policy, self.title, self.law.ranges)
 
 
-class BanditEnv(BanditTask, TabularEnv):
+class ScalarBandit(BanditTask, TabularEnv):
+    """One bandit: a pull is an episode."""
+
+    _last_arm = 0
+
+    def _transition(self, state: int, action: int) -> tuple[int, float, bool]:
+        uniforms = uniform(self._key, self._counter)
+        self._counter += np.uint64(self.law.is_random)
+        self._last_arm = action
+        return state, float(self.law.draw(np.array([action]), uniforms)[0]), True
+
+    def _end(self) -> int:
+        return self._last_arm
+
+    def _configuration(self) -> tuple[Any, ...]:
+        return self.bandit, self.render_mode
+
+
+class VectorBandit(BanditTask, TabularVectorEnv):
+    """A batch of pulls at one bandit."""
+
+    def _transition(
+        self, states: NDArray[np.int64], actions: NDArray[np.int64], live: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+        uniforms = np.empty(0)
+        if self.law.is_random:
+            uniforms = uniform(self._keys, self._counters)
+            self._counters += live
+        return np.full_like(states, START_STATE), self.law.draw(actions, uniforms), np.ones(self.num_envs, dtype=bool)
+
+    def _ends(self, states: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.int64]:
+        del states
+        return actions
+
+    def _configuration(self) -> tuple[Any, ...]:
+        return self.bandit, self.render_mode, self.num_envs, self.autoreset_mode
+
+
+class BanditEnv(ScalarBandit):
     """A bandit whose arms have fixed random rewards.
 
     **Mission.** Pull one arm; with a group of pulls, make the *best* of them good. It is the problem on which the paper
@@ -96,6 +149,8 @@ class BanditEnv(BanditTask, TabularEnv):
         ValueError: an argument is out of range.
     """
 
+    name = "maxpo/Bandit-v0"
+
     def __init__(
         self,
         num_arms: int | None = None,
@@ -105,25 +160,10 @@ class BanditEnv(BanditTask, TabularEnv):
         render_mode: str | None = None,
     ) -> None:
         self.bandit = BanditInstance.generate(num_arms, instance, arm_rewards, reward_noise)
-        self._last_arm = 0
         self._set_up(render_mode)
 
-    def _transition(self, state: int, action: int) -> tuple[int, float, bool]:
-        reward = self.arm_rewards[action]
-        if self.bandit.reward_noise > 0:
-            reward += self.bandit.reward_noise * standard_normal(self._key, self._counter)[0]
-            self._counter += np.uint64(1)
-        self._last_arm = action
-        return state, float(reward), True
 
-    def _end(self) -> int:
-        return self._last_arm
-
-    def _configuration(self) -> tuple[Any, ...]:
-        return self.bandit, self.render_mode
-
-
-class BanditVectorEnv(BanditTask, TabularVectorEnv):
+class BanditVectorEnv(VectorBandit):
     """A batch of pulls at one bandit, in NumPy, without a loop over environments.
 
     Spaces, rewards and seeds are those of `BanditEnv`: with the same list of seeds and the same actions both give
@@ -144,6 +184,8 @@ class BanditVectorEnv(BanditTask, TabularVectorEnv):
         ValueError: an argument is out of range.
     """
 
+    name = BanditEnv.name
+
     def __init__(
         self,
         num_envs: int = 1,
@@ -156,19 +198,3 @@ class BanditVectorEnv(BanditTask, TabularVectorEnv):
     ) -> None:
         self.bandit = BanditInstance.generate(num_arms, instance, arm_rewards, reward_noise)
         self._set_up(num_envs, autoreset_mode, render_mode)
-
-    def _transition(
-        self, states: NDArray[np.int64], actions: NDArray[np.int64], live: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-        rewards = self.arm_rewards[actions]
-        if self.bandit.reward_noise > 0:
-            rewards += self.bandit.reward_noise * standard_normal(self._keys, self._counters)
-            self._counters += live
-        return np.full_like(states, START_STATE), rewards, np.ones(self.num_envs, dtype=bool)
-
-    def _ends(self, states: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.int64]:
-        del states
-        return actions
-
-    def _configuration(self) -> tuple[Any, ...]:
-        return self.bandit, self.render_mode, self.num_envs, self.autoreset_mode

@@ -38,6 +38,8 @@ _POLICY_HEIGHT = 104 * PX
 _MAX_SLOTS = (_RIGHT - _LEFT) // (2 * PX)
 _TEXT_ARMS, _TEXT_BAR = 10, 32
 
+Ranges = tuple[NDArray[np.float64], NDArray[np.float64]]
+
 
 class _Panel:
     """A strip of the picture with a linear y axis and ``slots`` equal places on its x axis."""
@@ -64,14 +66,20 @@ class _Panel:
 
 
 def bandit_frame(
-    arm_rewards: NDArray[np.float64], history: EpisodeHistory, policy: NDArray[np.float64] | None
+    arm_rewards: NDArray[np.float64],
+    history: EpisodeHistory,
+    policy: NDArray[np.float64] | None,
+    title: str = "Bandit",
+    ranges: Ranges | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw the bandit; of very many arms, neighbours in rank share a bar.
+    """Draw the bandit; of very many arms, neighbours in rank share a bar. Outliers are drawn at the panel's edge.
 
     Args:
         arm_rewards: ``[A]``.
         history: the last pulls: arms as ends, rewards as returns.
         policy: ``[A]``, the shown policy's probabilities, or None.
+        title: the bandit's name.
+        ranges: ``[A]`` lowest and ``[A]`` highest rewards, drawn as lines, or None.
 
     Returns:
         An RGB image ``[480, 640, 3]``.
@@ -82,13 +90,15 @@ def bandit_frame(
     slot_of_arm = slot_of_rank[np.argsort(order)]
     values = np.zeros(slots)
     values[slot_of_rank] = arm_rewards[order]
-    observed = np.concatenate([values, history.returns])
-    low, high = min(0.0, float(observed.min())), max(0.0, float(observed.max()))
+    low, high = _scale(values, history.returns, ranges)
     bottom = HEIGHT - FOOTER - 10 * PX - (0 if policy is None else _POLICY_HEIGHT)
     image = blank()
     draw = ImageDraw.Draw(image)
     panel = _Panel(HEADER + 14 * PX, bottom, low, high, slots)
     _draw_arms(draw, panel, values, slot_of_arm, history)
+    if ranges is not None:
+        _draw_ranges(draw, panel, slot_of_arm, ranges)
+    _draw_pulls(draw, panel, slot_of_arm, history, low, high)
     _draw_scale(draw, panel, low, high)
     if policy is not None:
         mass = np.bincount(slot_of_arm, weights=policy, minlength=slots).astype(np.float64)
@@ -100,10 +110,22 @@ def bandit_frame(
         )
         draw.text((_LEFT, bottom + 12 * PX), label, font=font(12), fill=MUTED)
     optimum = number(float(arm_rewards.max()))
-    draw_header(draw, "Bandit", f"{arm_rewards.size} arms, sorted; the best pays {optimum}", _facts(history))
+    aside = f"{arm_rewards.size} arms, sorted by mean reward; the best one's is {optimum}"
+    draw_header(draw, title, aside, _facts(history))
     strip = f"rewards of the last pulls, {number(low)} to {number(high)}"
     draw_returns(draw, history, strip, low, high)
     return as_frame(image)
+
+
+def _scale(values: NDArray[np.float64], returns: NDArray[np.float64], ranges: Ranges | None) -> tuple[float, float]:
+    """Lowest and highest reward to show: all arms, 0, and the pulls that are no far outliers among the pulls."""
+    shown = [np.zeros(1), values, *(ranges or ())]
+    if returns.size:
+        first, third = np.quantile(returns, [0.25, 0.75])
+        fence = 4.0 * (third - first)
+        shown.append(np.clip([returns.min(), returns.max()], first - fence, third + fence))
+    everything = np.concatenate(shown)
+    return float(everything.min()), float(everything.max())
 
 
 def _draw_arms(
@@ -116,10 +138,30 @@ def _draw_arms(
     for slot, value in enumerate(values.tolist()):
         panel.bar(draw, slot, value, blend(PAPER, INK, 0.32))
     pulled = slot_of_arm[history.ends].tolist()
-    if not pulled:
-        return
-    panel.bar(draw, pulled[-1], float(values[pulled[-1]]), ORANGE)
-    for slot, reward, weight in zip(pulled, history.returns.tolist(), freshness(len(pulled)).tolist(), strict=True):
+    if pulled:
+        panel.bar(draw, pulled[-1], float(values[pulled[-1]]), ORANGE)
+
+
+def _draw_ranges(draw: ImageDraw.ImageDraw, panel: _Panel, slot_of_arm: NDArray[np.int64], ranges: Ranges) -> None:
+    for slot, low, high in zip(slot_of_arm.tolist(), ranges[0].tolist(), ranges[1].tolist(), strict=True):
+        if low < high:
+            x = panel.column(slot)
+            draw.line([(x, panel.row(low)), (x, panel.row(high))], fill=BLUE, width=PX)
+            for y in (panel.row(low), panel.row(high)):
+                draw.line([(x - 4 * PX, y), (x + 4 * PX, y)], fill=BLUE, width=PX)
+
+
+def _draw_pulls(
+    draw: ImageDraw.ImageDraw,
+    panel: _Panel,
+    slot_of_arm: NDArray[np.int64],
+    history: EpisodeHistory,
+    low: float,
+    high: float,
+) -> None:
+    pulled = slot_of_arm[history.ends].tolist()
+    rewards = np.clip(history.returns, low, high).tolist()
+    for slot, reward, weight in zip(pulled, rewards, freshness(len(pulled)).tolist(), strict=True):
         x, y, radius = panel.column(slot), panel.row(reward), (2.2 + 2.0 * weight) * PX
         draw.ellipse([x - radius, y - radius, x + radius, y + radius], fill=blend(PAPER, RED, 0.25 + 0.75 * weight))
 
@@ -146,18 +188,24 @@ def _facts(history: EpisodeHistory) -> list[tuple[str, str]]:
     return [*last, *facts(history, "pulls", "last reward")]
 
 
-def bandit_text(arm_rewards: NDArray[np.float64], history: EpisodeHistory, policy: NDArray[np.float64] | None) -> str:
+def bandit_text(
+    arm_rewards: NDArray[np.float64],
+    history: EpisodeHistory,
+    policy: NDArray[np.float64] | None,
+    title: str = "Bandit",
+) -> str:
     """Draw the best arms and the last one pulled as lines of text.
 
     Args:
         arm_rewards: ``[A]``.
         history: the last pulls: arms as ends, rewards as returns.
         policy: ``[A]``, the shown policy's probabilities, or None.
+        title: the bandit's name.
     """
     ranking = np.argsort(-arm_rewards, kind="stable")
     last = int(history.ends[-1]) if history.count else None
-    title = [("arms", str(arm_rewards.size)), *_facts(history)]
-    lines = ["Bandit: " + ", ".join(f"{label} {value}" for label, value in title)]
+    pairs = [("arms", str(arm_rewards.size)), *_facts(history)]
+    lines = [f"{title}: " + ", ".join(f"{label} {value}" for label, value in pairs)]
     shown = ranking[:_TEXT_ARMS].tolist()
     if last is not None and last not in shown:
         shown.append(last)

@@ -53,17 +53,19 @@ def number(value: float) -> str:
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
 
 
-def draw_header(draw: ImageDraw.ImageDraw, title: str, aside: str, facts: list[tuple[str, str]]) -> None:
-    """Draw a title, an aside to its right and a line of (label, value) facts."""
+def draw_header(draw: ImageDraw.ImageDraw, title: str, aside: str, facts: list[tuple[str, str]]) -> float:
+    """Draw a title, an aside to its right and a line of (label, value) facts; return where the aside ends."""
     draw.text((MARGIN, 12 * PX), title, font=font(19), fill=INK)
     left = MARGIN + draw.textlength(title, font=font(19)) + 12 * PX
     draw.text((left, 17 * PX), aside, font=font(13), fill=MUTED)
+    end = left + draw.textlength(aside, font=font(13))
     left = MARGIN
     for label, value in facts:
         draw.text((left, 38 * PX), label, font=font(13), fill=MUTED)
         left += draw.textlength(label, font=font(13)) + 5 * PX
         draw.text((left, 38 * PX), value, font=font(13), fill=INK)
         left += draw.textlength(value, font=font(13)) + 18 * PX
+    return end
 
 
 def draw_returns(draw: ImageDraw.ImageDraw, history: EpisodeHistory, label: str, low: float, high: float) -> None:
@@ -74,7 +76,7 @@ def draw_returns(draw: ImageDraw.ImageDraw, history: EpisodeHistory, label: str,
     if history.count == 0:
         return
     pitch = (WIDTH - 2 * MARGIN) / DEPTH
-    heights = (history.returns - low) / max(high - low, 1e-12) * (bottom - top)
+    heights = (np.clip(history.returns, low, high) - low) / max(high - low, 1e-12) * (bottom - top)
     lefts = MARGIN + pitch * np.arange(len(heights))
     newest = len(heights) - 1
     for index, (left, height) in enumerate(zip(lefts.tolist(), heights.tolist(), strict=True)):

@@ -45,7 +45,7 @@ def check_integer(name: str, value: object, minimum: int | None = None) -> int:
     return number
 
 
-def check_real(name: str, value: object, minimum: float, maximum: float = math.inf) -> float:
+def check_real(name: str, value: object, minimum: float = -math.inf, maximum: float = math.inf) -> float:
     """Return ``value`` as a float in [minimum, maximum], and finite.
 
     Raises:
@@ -56,8 +56,9 @@ def check_real(name: str, value: object, minimum: float, maximum: float = math.i
         raise TypeError(f"{name} must be a real number, got {value!r}")
     number = float(value)
     if not (math.isfinite(number) and minimum <= number <= maximum):
+        lower = f"at least {minimum:g} and " if math.isfinite(minimum) else ""
         upper = f"at most {maximum:g}" if math.isfinite(maximum) else "finite"
-        raise ValueError(f"{name} must be at least {minimum:g} and {upper}, got {value!r}")
+        raise ValueError(f"{name} must be {lower}{upper}, got {value!r}")
     return number
 
 

@@ -15,7 +15,8 @@ class EpisodeHistory:
     """The past of one environment.
 
     Args:
-        ends: ``[<= DEPTH]``, where the last episodes ended, oldest first (a state of the maze, an arm of the bandit).
+        ends: ``[<= DEPTH]``, where the last episodes ended, oldest first: after how many correct steps in
+            a maze, at which arm of a bandit.
         returns: ``[<= DEPTH]``, their returns.
         count: number of all episodes.
         best: the highest return of all of them, None before the first.

@@ -1,8 +1,8 @@
-"""`maxpo/Maze-v0`: a long corridor with one correct path and a tempting habit, one environment or a batch of them."""
+"""`maxpo/Maze-v0`: a long corridor with one correct path and a tempting habit, and what all mazes share."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.vector import AutoresetMode
@@ -13,13 +13,13 @@ from maxpo_bench.envs.episodes import EpisodeHistory
 from maxpo_bench.envs.maze_layout import DeadEndLength, MazeLayout
 from maxpo_bench.envs.vector_base import TabularVectorEnv
 
-__all__ = ["DeadEndLength", "MazeEnv", "MazeLayout", "MazeTask", "MazeVectorEnv"]
+__all__ = ["DeadEndLength", "MazeEnv", "MazeLayout", "MazeTask", "MazeVectorEnv", "ScalarMaze", "VectorMaze"]
 
 
 class MazeTask(TabularTask):
-    """What `MazeEnv` and `MazeVectorEnv` share: the layout and its exact values."""
+    """What all mazes share: the layout, its exact values and its pictures."""
 
-    name = "maxpo/Maze-v0"
+    title: ClassVar[str] = "Maze"
     layout: MazeLayout
 
     @property
@@ -29,8 +29,8 @@ class MazeTask(TabularTask):
 
     @property
     def num_actions(self) -> int:
-        """Two."""
-        return 2
+        """Number of actions, in every state the same."""
+        return self.layout.num_actions
 
     @property
     def optimal_value(self) -> float:
@@ -41,20 +41,58 @@ class MazeTask(TabularTask):
         """Return J_k, the exact expected best return of ``k`` episodes.
 
         Args:
-            policy: probabilities ``[num_states, 2]``.
+            policy: probabilities ``[num_states, num_actions]``.
             k: number of episodes, at least 1; 1 gives the expected return.
         """
         return self.layout.max_at_k(policy, k)
 
+    def _success_probabilities(self, policy: ArrayLike) -> NDArray[np.float64]:
+        return self.layout.success_probabilities(policy)
+
     def _draw(self, mode: str, state: int, episode_return: float, history: EpisodeHistory) -> str | Frame:
         from maxpo_bench.envs.maze_picture import maze_frame, maze_text
 
-        success = None if self._shown_policy is None else self.layout.success_probabilities(self._shown_policy)
+        success = None if self._shown_policy is None else self._success_probabilities(self._shown_policy)
+        steps = int(history.ends[-1] if state == self.layout.wall else self.layout.correct_steps[state])
         draw = maze_text if mode == "ansi" else maze_frame
-        return draw(self.layout, state, int(episode_return), history, success)
+        return draw(self.layout, state, steps, history, success, self.title, episode_return)
 
 
-class MazeEnv(MazeTask, TabularEnv):
+class ScalarMaze(MazeTask, TabularEnv):
+    """One walk through a maze."""
+
+    def _transition(self, state: int, action: int) -> tuple[int, float, bool]:
+        table = self.layout.transitions
+        at = state, action
+        return int(table.next_state[at]), float(table.reward[at]), bool(table.terminated[at])
+
+    def _end(self) -> int:
+        return int(self._return)
+
+    def _configuration(self) -> tuple[Any, ...]:
+        return self.layout, self.render_mode
+
+
+class VectorMaze(MazeTask, TabularVectorEnv):
+    """A batch of walks through one maze."""
+
+    def _transition(
+        self, states: NDArray[np.int64], actions: NDArray[np.int64], live: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+        del live
+        table, place = self.layout.transitions, states * self.num_actions
+        place += actions
+        return table.next_state.take(place), table.reward.take(place), table.terminated.take(place)
+
+    def _ends(self, states: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.int64]:
+        del states, actions
+        return self._returns.astype(np.int64)
+
+    def _configuration(self) -> tuple[Any, ...]:
+        return self.layout, self.render_mode, self.num_envs, self.autoreset_mode
+
+
+class MazeEnv(ScalarMaze):
     """A long path on which one of two actions leads forward, mostly the same one.
 
     **Mission.** Walk as far as you can. The correct action is 1 in most states, so always taking it earns something:
@@ -89,6 +127,8 @@ class MazeEnv(MazeTask, TabularEnv):
         ValueError: an argument is out of range.
     """
 
+    name = "maxpo/Maze-v0"
+
     def __init__(
         self,
         length: int = 1000,
@@ -100,16 +140,8 @@ class MazeEnv(MazeTask, TabularEnv):
         self.layout = MazeLayout.generate(length, majority_share, dead_end_length, instance)
         self._set_up(render_mode)
 
-    def _transition(self, state: int, action: int) -> tuple[int, float, bool]:
-        table = self.layout.transitions
-        at = state, action
-        return int(table.next_state[at]), float(table.reward[at]), bool(table.terminated[at])
 
-    def _configuration(self) -> tuple[Any, ...]:
-        return self.layout, self.render_mode
-
-
-class MazeVectorEnv(MazeTask, TabularVectorEnv):
+class MazeVectorEnv(VectorMaze):
     """A batch of walks through one maze, in NumPy, without a loop over environments.
 
     Spaces, rewards and dynamics are those of `MazeEnv`: with the same actions both give identical episodes. All
@@ -130,6 +162,8 @@ class MazeVectorEnv(MazeTask, TabularVectorEnv):
         ValueError: an argument is out of range.
     """
 
+    name = MazeEnv.name
+
     def __init__(
         self,
         num_envs: int = 1,
@@ -142,14 +176,3 @@ class MazeVectorEnv(MazeTask, TabularVectorEnv):
     ) -> None:
         self.layout = MazeLayout.generate(length, majority_share, dead_end_length, instance)
         self._set_up(num_envs, autoreset_mode, render_mode)
-
-    def _transition(
-        self, states: NDArray[np.int64], actions: NDArray[np.int64], live: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
-        del live
-        table, place = self.layout.transitions, states * self.num_actions
-        place += actions
-        return table.next_state.take(place), table.reward.take(place), table.terminated.take(place)
-
-    def _configuration(self) -> tuple[Any, ...]:
-        return self.layout, self.render_mode, self.num_envs, self.autoreset_mode

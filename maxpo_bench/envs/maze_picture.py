@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import string
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from maxpo_bench.envs.canvas import (
     HEADER,
     HEIGHT,
     MARGIN,
+    MUTED,
     ORANGE,
     PAPER,
     PX,
@@ -30,6 +32,7 @@ from maxpo_bench.envs.canvas import (
     draw_header,
     draw_returns,
     facts,
+    font,
     freshness,
     number,
 )
@@ -43,6 +46,10 @@ PALE_RED: Colour = (236, 168, 160)
 _ROW_PITCH = 2.1  # in columns: rows are further apart, for the dead ends between them
 _MAX_PITCH = 56.0 * PX
 _TEXT_COLUMNS = 64
+_NUMBERED_PITCH = 24.0 * PX
+_DIGITS = string.digits + string.ascii_lowercase
+# of the actions 0, 2, 3, ...: none is that of the path, the agent, or an end
+_ACTION_COLOURS: list[Colour] = [ROCK, (128, 62, 165), (0, 128, 128), (190, 40, 130), (110, 116, 0), (120, 70, 40)]
 
 
 class Geometry(NamedTuple):
@@ -107,10 +114,18 @@ def _draw_goal(draw: ImageDraw.ImageDraw, shape: Geometry) -> None:
 
 
 def _draw_marks(draw: ImageDraw.ImageDraw, layout: MazeLayout, shape: Geometry) -> None:
-    """Mark the states in which the habit is wrong."""
-    radius = max(1.4 * PX, shape.pitch * 0.17)
-    for point in shape.points[:-1][layout.correct_actions == 0].tolist():
-        _dot(draw, point, radius, ROCK)
+    """Mark the states in which the habit is wrong: which action is right shows by colour and, with room, by number."""
+    has_numbers = layout.num_actions > 2 and shape.pitch >= _NUMBERED_PITCH
+    radius = max(1.4 * PX, shape.pitch * (0.26 if has_numbers else 0.17))
+    for state in np.flatnonzero(layout.correct_actions != 1).tolist():
+        point, action = shape.points[state].tolist(), int(layout.correct_actions[state])
+        _dot(draw, point, radius, _action_colour(action))
+        if has_numbers:
+            draw.text(tuple(point), str(action), font=font(max(8, round(radius / PX * 1.2))), fill=PAPER, anchor="mm")
+
+
+def _action_colour(action: int) -> Colour:
+    return _ACTION_COLOURS[max(action - 1, 0) % len(_ACTION_COLOURS)]
 
 
 def _position(layout: MazeLayout, shape: Geometry, state: int, steps: int) -> tuple[float, float]:
@@ -127,7 +142,7 @@ def _position(layout: MazeLayout, shape: Geometry, state: int, steps: int) -> tu
 def _draw_ends(draw: ImageDraw.ImageDraw, layout: MazeLayout, shape: Geometry, history: EpisodeHistory) -> None:
     size = max(3.0 * PX, shape.pitch * 0.22)
     width = max(round(1.2 * PX), round(shape.pitch * 0.1))
-    for steps, weight in zip(history.returns.astype(int).tolist(), freshness(len(history.returns)), strict=True):
+    for steps, weight in zip(history.ends.tolist(), freshness(len(history.ends)), strict=True):
         colour = blend(ROCK, ORANGE, 0.3 + 0.7 * float(weight))
         if steps == layout.length:
             _dot(draw, shape.points[-1], 1.7 * _goal_radius(shape), colour)
@@ -147,16 +162,24 @@ def _draw_policy(draw: ImageDraw.ImageDraw, shape: Geometry, success: NDArray[np
 
 
 def maze_frame(
-    layout: MazeLayout, state: int, steps: int, history: EpisodeHistory, success: NDArray[np.float64] | None
+    layout: MazeLayout,
+    state: int,
+    steps: int,
+    history: EpisodeHistory,
+    success: NDArray[np.float64] | None,
+    title: str = "Maze",
+    episode_return: float | None = None,
 ) -> NDArray[np.uint8]:
     """Draw the maze.
 
     Args:
         layout: the maze.
         state: where the agent is.
-        steps: the episode's return so far, which is how far along the path it came.
-        history: the last episodes.
-        success: ``[length]``, the shown policy's probability of the correct action, or None.
+        steps: the episode's correct steps so far, which is how far along the path it came.
+        history: the last episodes: their correct steps as ends.
+        success: ``[length]``, the shown policy's probability of a step forward, or None.
+        title: the maze's name.
+        episode_return: the episode's return so far, if not the same as ``steps``.
 
     Returns:
         An RGB image ``[480, 640, 3]``.
@@ -176,15 +199,37 @@ def maze_frame(
     radius = max(4.0 * PX, shape.pitch * 0.3)
     _dot(draw, agent, radius + max(1.5 * PX, radius * 0.25), PAPER)
     _dot(draw, agent, radius, BLUE)
-    _draw_captions(draw, layout, steps, history)
+    _draw_captions(draw, layout, _facts(steps, episode_return, history), history, title)
     return as_frame(image)
 
 
-def _draw_captions(draw: ImageDraw.ImageDraw, layout: MazeLayout, steps: int, history: EpisodeHistory) -> None:
-    ones = int(layout.correct_actions.sum())
-    aside = f"{layout.length} steps to the star, action 1 is right in {ones}; action 0 at the dots"
-    draw_header(draw, "Maze", aside, [("steps", str(steps)), *facts(history, "episodes", "last return")])
-    scale = history.best or 1.0
+def _facts(steps: int, episode_return: float | None, history: EpisodeHistory) -> list[tuple[str, str]]:
+    pairs = [("steps", str(steps))]
+    if episode_return is not None and episode_return != steps:
+        pairs.append(("return", number(episode_return)))
+    return [*pairs, *facts(history, "episodes", "last return")]
+
+
+def _draw_captions(
+    draw: ImageDraw.ImageDraw,
+    layout: MazeLayout,
+    pairs: list[tuple[str, str]],
+    history: EpisodeHistory,
+    title: str,
+) -> None:
+    ones, others = int((layout.correct_actions == 1).sum()), np.delete(np.arange(layout.num_actions), 1).tolist()
+    aside = f"{layout.length} steps to the star, action 1 is right in {ones}; "
+    if len(others) == 1:
+        draw_header(draw, title, aside + "action 0 at the dots", pairs)
+    elif len(others) > len(_ACTION_COLOURS):
+        draw_header(draw, title, aside + "others at the dots", pairs)
+    else:
+        left = draw_header(draw, title, aside + "at the dots", pairs) + 14 * PX
+        for action in others:
+            _dot(draw, (left, 25 * PX), 4.5 * PX, _action_colour(action))
+            draw.text((left + 7 * PX, 17 * PX), str(action), font=font(13), fill=MUTED)
+            left += 24 * PX
+    scale = max(history.best or 0.0, 1.0)
     label = (
         f"returns of the last episodes (full height: {number(scale)}); crosses and the star's ring: where they ended"
     )
@@ -192,32 +237,44 @@ def _draw_captions(draw: ImageDraw.ImageDraw, layout: MazeLayout, steps: int, hi
 
 
 def maze_text(
-    layout: MazeLayout, state: int, steps: int, history: EpisodeHistory, success: NDArray[np.float64] | None
+    layout: MazeLayout,
+    state: int,
+    steps: int,
+    history: EpisodeHistory,
+    success: NDArray[np.float64] | None,
+    title: str = "Maze",
+    episode_return: float | None = None,
 ) -> str:
     """Draw the maze in lines of 64 states.
 
     A ─ stands where action 1 is right and a ┼ where action 0 is; ━ and ╋ where the agent has walked; x where the last
-    episodes ended; ● is the agent and ★ the goal.
+    episodes ended; ● is the agent and ★ the goal. With more than two actions the right one's digit, 0 to z, stands for
+    ┼ and ╋, as far as digits go.
 
     Args:
         layout: the maze.
         state: where the agent is.
-        steps: the episode's return so far.
-        history: the last episodes.
-        success: ``[length]``, the shown policy's probability of the correct action, or None.
+        steps: the episode's correct steps so far.
+        history: the last episodes: their correct steps as ends.
+        success: ``[length]``, the shown policy's probability of a step forward, or None.
+        title: the maze's name.
+        episode_return: the episode's return so far, if not the same as ``steps``.
     """
     is_one = layout.correct_actions == 1
     glyphs = np.append(np.where(is_one, "─", "┼"), "★")
     glyphs[:steps] = np.where(is_one[:steps], "━", "╋")
-    glyphs[history.returns[history.returns < layout.length].astype(int)] = "x"
+    if layout.num_actions > 2:
+        for index in np.flatnonzero(~is_one & (layout.correct_actions < len(_DIGITS))).tolist():
+            glyphs[index] = _DIGITS[layout.correct_actions[index]]
+    glyphs[history.ends[history.ends < layout.length]] = "x"
     glyphs[steps] = "●"
-    pairs = [("steps", str(steps)), *facts(history, "episodes", "last return")]
+    pairs = _facts(steps, episode_return, history)
     if success is not None:
         pairs.append(("policy's expected return", f"{np.cumprod(success).sum():.2f}"))
     where = {layout.wall: " (dead)", layout.goal: " (at the goal)"}.get(
         state, " (in a dead end)" if state > layout.wall else ""
     )
-    lines = [f"Maze of {layout.length} steps{where}: " + ", ".join(f"{label} {value}" for label, value in pairs)]
+    lines = [f"{title} of {layout.length} steps{where}: " + ", ".join(f"{label} {value}" for label, value in pairs)]
     for start in range(0, layout.length + 1, _TEXT_COLUMNS):
         lines.append(f"{start:6d} {''.join(glyphs[start : start + _TEXT_COLUMNS])}")
     return "\n".join(lines) + "\n"

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import gymnasium as gym
 
+_MODULES = {
+    "Bandit": "bandit",
+    "BernoulliBandit": "bernoulli_bandit",
+    "HeavyTailBandit": "heavy_tail_bandit",
+    "SafeRiskyBandit": "safe_risky_bandit",
+    "Maze": "maze",
+    "StochasticMaze": "stochastic_maze",
+    "WideMaze": "wide_maze",
+}
 ENVIRONMENTS: dict[str, dict[str, str]] = {
-    "maxpo/Bandit-v0": {
-        "entry_point": "maxpo_bench.envs.bandit:BanditEnv",
-        "vector_entry_point": "maxpo_bench.envs.bandit:BanditVectorEnv",
-    },
-    "maxpo/Maze-v0": {
-        "entry_point": "maxpo_bench.envs.maze:MazeEnv",
-        "vector_entry_point": "maxpo_bench.envs.maze:MazeVectorEnv",
-    },
+    f"maxpo/{name}-v0": {
+        "entry_point": f"maxpo_bench.envs.{module}:{name}Env",
+        "vector_entry_point": f"maxpo_bench.envs.{module}:{name}VectorEnv",
+    }
+    for name, module in _MODULES.items()
 }
 
 

@@ -53,11 +53,15 @@ def stream_keys(seeds: NDArray[Any]) -> UInt64Array:
     return _mix(_mix(seeds.astype(np.uint64) ^ _KEY_SALT) + _GOLDEN)
 
 
+def uniform(keys: UInt64Array, counters: UInt64Array) -> NDArray[np.float64]:
+    """Return number ``counters`` ``[...]``, in (0, 1), of the uniform streams ``keys`` ``[...]``."""
+    bits = _mix(keys + _GOLDEN * (counters + np.uint64(1)))
+    return ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
+
+
 def standard_normal(keys: UInt64Array, counters: UInt64Array) -> NDArray[np.float64]:
     """Return number ``counters`` ``[...]`` of the standard normal streams ``keys`` ``[...]``."""
-    bits = _mix(keys + _GOLDEN * (counters + np.uint64(1)))
-    uniform = ((bits >> np.uint64(12)).astype(np.float64) + 0.5) * 2.0**-52
-    return ndtri(uniform)
+    return ndtri(uniform(keys, counters))
 
 
 def check_seed(seed: object) -> int:

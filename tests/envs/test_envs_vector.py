@@ -9,11 +9,12 @@ from functools import partial
 import gymnasium as gym
 import numpy as np
 import pytest
+from env_variants import RANDOM_VARIANTS, env_class
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-from maxpo_bench.envs import ENVIRONMENTS, BanditEnv, BanditVectorEnv, MazeEnv, MazeVectorEnv, episode_seeds
+from maxpo_bench.envs import ENVIRONMENTS, BanditEnv, BanditVectorEnv, MazeVectorEnv, episode_seeds
 
 SEEDS = [3, 2**62, 0, 17, 4]
 STEPS = 40
@@ -58,7 +59,7 @@ def test_vector_and_scalar_environments_live_identical_episodes(variant, rng):
 
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_async_vector_env_lives_the_same_life(env_id, rng):
-    kwargs = {"reward_noise": 1.0} if "Bandit" in env_id else {"length": 5, "dead_end_length": "mixed"}
+    kwargs = RANDOM_VARIANTS[env_id]
     theirs = AsyncVectorEnv([partial(gym.make, env_id, **kwargs)] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
     ours = gym.make_vec(env_id, num_envs=2, autoreset_mode="SameStep", **kwargs)
     try:
@@ -164,15 +165,37 @@ def test_next_step_ignores_the_action_of_a_restart():
     assert (states.tolist(), rewards.tolist(), terminated.tolist()) == ([0, 2], [0.0, 1.0], [False, False])
 
 
-def test_next_step_draws_no_noise_in_a_restart():
-    waiting, plain = (BanditVectorEnv(2, reward_noise=1.0, autoreset_mode=m) for m in ("NextStep", "SameStep"))
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_next_step_draws_no_random_number_in_a_restart(env_id):
+    """The same actions in the same order give the same rewards, with and without steps that only reset."""
+    kwargs = RANDOM_VARIANTS[env_id]
+    waiting, plain = (gym.make_vec(env_id, autoreset_mode=m, **kwargs) for m in ("NextStep", "SameStep"))
     for env in (waiting, plain):
         env.reset(seed=4)
-    actions = np.zeros(2, dtype=int)
-    first = [waiting.step(actions)[1] for _ in range(3)]
-    second = [plain.step(actions)[1] for _ in range(2)]
-    np.testing.assert_array_equal(first[0::2], second)
-    np.testing.assert_array_equal(first[1], 0.0)
+    action, is_restart = np.ones(1, dtype=int), False
+    for _ in range(30):
+        _, reward, terminated, _, _ = waiting.step(action)
+        if is_restart:
+            assert reward == 0.0
+        else:
+            assert reward == plain.step(action)[1]
+        is_restart = bool(terminated[0])
+
+
+@pytest.mark.parametrize("env_id", sorted(set(ENVIRONMENTS) - {"maxpo/Maze-v0"}))
+def test_chance_differs_between_environments_and_episodes_and_follows_the_seed(env_id):
+    kwargs = RANDOM_VARIANTS[env_id]
+    rewards = []
+    for seed in (1, 1, 2):
+        envs = gym.make_vec(env_id, num_envs=64, autoreset_mode="SameStep", **kwargs)
+        envs.reset(seed=seed)
+        arm = int(np.argmin(envs.unwrapped.arm_rewards)) if "Bandit" in env_id else 1
+        rewards.append([envs.step(np.full(64, arm))[1] for _ in range(2)])
+    np.testing.assert_array_equal(rewards[0], rewards[1])
+    assert not np.array_equal(rewards[0], rewards[2])
+    first, second = rewards[0]
+    assert not np.array_equal(first, second)
+    assert np.unique(first).size > 1
 
 
 @pytest.mark.parametrize("mode", ["SameStep", "NextStep"])
@@ -201,8 +224,9 @@ def test_pickled_vector_environments_go_on_identically(variant, mode, rng):
     assert data_equivalence(envs.step(actions), twin.step(actions), exact=True)
 
 
-@pytest.mark.parametrize("env", [BanditEnv(), MazeEnv()])
-def test_a_finished_environment_refuses_to_step(env):
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_a_finished_environment_refuses_to_step(env_id):
+    env = env_class(env_id)()
     with pytest.raises(ResetNeeded, match=r"no episode has begun: call reset\(\)"):
         env.step(0)
     env.reset(seed=0)
@@ -229,16 +253,16 @@ def test_a_finished_vector_environment_refuses_to_step_and_says_the_remedy():
         envs.step(np.ones(9, dtype=int))
 
 
-@pytest.mark.parametrize("env_class", [BanditVectorEnv, MazeVectorEnv])
-def test_the_classes_have_no_loop_over_environments(env_class):
-    for name in ("step", "_transition", "_begin", "_final_info", "_seed", "reset"):
-        assert "for " not in inspect.getsource(getattr(env_class, name)).split('"""')[-1]
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_the_classes_have_no_loop_over_environments(env_id):
+    for name in ("step", "_transition", "_begin", "_final_info", "_seed", "reset", "_ends"):
+        assert "for " not in inspect.getsource(getattr(env_class(env_id, is_vector=True), name)).split('"""')[-1]
 
 
-@pytest.mark.parametrize("env_class", [BanditVectorEnv, MazeVectorEnv])
-def test_all_parameters_of_the_scalar_environment_are_there_with_the_same_defaults(env_class):
-    scalar = {BanditVectorEnv: BanditEnv, MazeVectorEnv: MazeEnv}[env_class]
-    vector = dict(inspect.signature(env_class).parameters)
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_all_parameters_of_the_scalar_environment_are_there_with_the_same_defaults(env_id):
+    scalar = env_class(env_id)
+    vector = dict(inspect.signature(env_class(env_id, is_vector=True)).parameters)
     assert vector.pop("num_envs").default == 1
     assert vector.pop("autoreset_mode").default is AutoresetMode.DISABLED
     assert list(vector.values()) == list(inspect.signature(scalar).parameters.values())
