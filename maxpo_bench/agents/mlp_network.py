@@ -38,6 +38,8 @@ class PathNetwork:
 
     Args:
         policy: with Discrete observations and actions; its parameters and their dtype are copied.
+        sharing: a network of the same shape whose memory for gradients this one may overwrite, so that it stays in the
+            processor's caches: use the gradient of one before the other's `backward`.
 
     Attributes:
         parameters: all parameters in one vector, with gaps of zeros between blocks.
@@ -48,14 +50,15 @@ class PathNetwork:
         reach: highest number of states visited so far; the gradients of the later states have always been 0.
     """
 
-    def __init__(self, policy: MLPPolicy) -> None:
+    def __init__(self, policy: MLPPolicy, sharing: PathNetwork | None = None) -> None:
         linear = [module for module in policy.network if isinstance(module, nn.Linear)]
         first, dtype = linear[0], linear[0].weight.dtype
         shapes = [(tuple(layer.weight.shape), tuple(layer.bias.shape)) for layer in linear]
         shapes[0] = ((first.in_features, first.out_features), shapes[0][1])
         self._width = first.out_features
         self._start, total = _layout(shapes)
-        self.parameters, self.gradient = torch.zeros(total, dtype=dtype), torch.zeros(total, dtype=dtype)
+        self.parameters = torch.zeros(total, dtype=dtype)
+        self.gradient = torch.zeros(total, dtype=dtype) if sharing is None else sharing.gradient
         self.layers = _views(self.parameters, shapes)
         self.gradients = _views(self.gradient, shapes)
         for layer, source in zip(self.layers, linear, strict=True):
@@ -64,7 +67,7 @@ class PathNetwork:
             layer.bias.copy_(source.bias.detach())
         states = first.in_features
         self._outputs = [torch.zeros((states, layer.out_features), dtype=dtype) for layer in linear]
-        self._deltas = [torch.zeros_like(output) for output in self._outputs]
+        self._deltas = [torch.zeros_like(output) for output in self._outputs] if sharing is None else sharing._deltas
         self.logits = self._outputs[-1]
         self.reach = 0
 

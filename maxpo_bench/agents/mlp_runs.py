@@ -53,7 +53,9 @@ class MLPRuns:
         self.rates, self.seeds = rates, seeds
         self.ascents = [make_ascent(optimizer, float(rate)) for rate in rates]
         initial = {seed: _initial_policy(mazes[0].num_states, hidden_sizes, seed) for seed in set(seeds)}
-        self.networks = [PathNetwork(initial[seed]) for seed in seeds]
+        self.networks: list[PathNetwork] = []
+        for seed in seeds:
+            self.networks.append(PathNetwork(initial[seed], self.networks[0] if self.networks else None))
         self.num_states = mazes[0].num_states
         self.success = np.full((len(mazes), FIRST_WINDOW), 0.5)
 
