@@ -83,7 +83,7 @@ def compute(name: str, plan: Plan | str = "quick", progress: Progress | None = N
     """Compute the data of a figure.
 
     Args:
-        name: "bias_vs_batches", "variance_vs_arms", "variance_vs_k" or "variance_ratio".
+        name: "bias_vs_batches", "variance_vs_arms", "variance_vs_k", "variance_ratio" or "maze".
         plan: a `Plan`, or "quick" (seconds) or "paper" (from minutes to an hour).
         progress: called with (parts done, parts in all).
 
@@ -288,6 +288,18 @@ def _variance_ratio(plan: Plan) -> tuple[int, Rows]:
     return len(plan.group_sizes) * len(plan.objectives), parts()
 
 
+def _maze(plan: Plan) -> tuple[int, Rows]:
+    """The maze, where blind policies end in it, and what they earn in many (Fig 6)."""
+    from maxpo_bench.envs import MazeLayout
+    from maxpo_bench.plots.maze_data import maze_frame
+
+    def parts() -> Rows:
+        layout = MazeLayout.generate(plan.length, dead_end_length="mixed")
+        yield maze_frame(layout, instances=plan.instances, seed=plan.seed).to_dict("records")
+
+    return 1, parts()
+
+
 def _row(estimator: str, kind: Kind, n: int, instance: int, value: float, **coordinates: int) -> dict[str, Any]:
     cell: dict[str, Any] = {"estimator": estimator, "kind": kind, "group_size": n, "instance": instance}
     return cell | coordinates | {"value": float(value)}
@@ -297,3 +309,4 @@ _SOURCES.register("bias_vs_batches", _bias_vs_batches)
 _SOURCES.register("variance_vs_arms", _variance_vs_arms)
 _SOURCES.register("variance_vs_k", _variance_vs_k)
 _SOURCES.register("variance_ratio", _variance_ratio)
+_SOURCES.register("maze", _maze)

@@ -5,6 +5,9 @@ import itertools
 import pandas as pd
 from matplotlib.collections import FillBetweenPolyCollection
 
+from maxpo_bench.envs import MazeLayout
+from maxpo_bench.plots.maze_data import maze_frame
+
 ESTIMATORS = ("ei_l2o", "ei", "ei_l1o")
 
 
@@ -49,6 +52,7 @@ EXAMPLES = {
     "learning_curves": curves_frame(),
     "p_action_1": curves_frame(),
     "variance_ratio": ratio_frame(),
+    "maze": maze_frame(MazeLayout.generate(60, 0.8, "mixed"), instances=3, points=11),
 }
 
 
