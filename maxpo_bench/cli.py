@@ -136,6 +136,76 @@ def sweep(
 
 
 @app.command()
+def compare(
+    source: Annotated[Path, typer.Argument(help="Folder of a sweep's runs.")] = Path("runs"),
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            "--metric", help="Of the runs' summaries; default: exact_max_at_k, else exact_return, return_mean."
+        ),
+    ] = None,
+    against: Annotated[
+        str | None, typer.Option("--against", help="Agent or variant to compare with; default: reinforce.")
+    ] = None,
+    tune: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tune", help="Agent argument to choose for each agent and task, e.g. learning_rate (repeatable)."
+        ),
+    ] = None,
+    tuning_seeds: Annotated[
+        str | None,
+        typer.Option("--tuning-seeds", help="Seeds that choose and are left out: '5' (0 to 4), '3,7', '0:5'."),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option("--seeds", help="Compare these seeds only.")] = None,
+    agent: Annotated[list[str] | None, typer.Option("--agent", help="Only this agent (repeatable).")] = None,
+    env: Annotated[list[str] | None, typer.Option("--env", help="Only this environment (repeatable).")] = None,
+    normalise: Annotated[
+        str,
+        typer.Option(
+            "--normalise",
+            help="optimum: divide by each environment's; none; auto: divide where there are several tasks.",
+        ),
+    ] = "auto",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Also write comparison.json, comparison.md and performance_profile here."),
+    ] = None,
+    formats: Annotated[str, typer.Option("--formats", help="With --out, comma-separated: png, svg, pdf.")] = (
+        "png,svg,pdf"
+    ),
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Compare a sweep's agents: interquartile means, optimality gaps, probabilities of improvement, with intervals.
+
+    A variant is an agent with the arguments that tell runs apart, a task an environment with its own; every variant
+    needs one run for each seed on each task. Intervals come from a bootstrap of the runs within each task (arXiv
+    2108.13264). With a grid in the sweep, `--tune learning_rate --tuning-seeds 0:5` takes for each variant and task the
+    value with the best mean on the seeds 0 to 4 and compares on all others.
+    """
+    from maxpo_bench.commands.compare import run_compare
+
+    _finish(
+        lambda: run_compare(
+            source,
+            out,
+            metric=metric,
+            normalise=normalise,
+            against=against,
+            tuned=tune or [],
+            tuning_seeds=tuning_seeds,
+            seeds=seeds,
+            agents=agent or [],
+            envs=env or [],
+            seed=seed,
+            formats=formats,
+            as_json=as_json,
+        )
+    )
+
+
+@app.command()
 def certify(
     target: Annotated[str, typer.Argument(help="Estimator name, or a file or folder as for `submit`.")],
     k: Annotated[int | None, typer.Option("--k", help="Objective size K; default: a grid.")] = None,
@@ -238,7 +308,7 @@ def plot(
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder of the figures.")] = Path("figures"),
     metric: Annotated[
-        str | None, typer.Option("--metric", help="Of learning_curves, e.g. exact_max_at_k; default: return_mean.")
+        str | None, typer.Option("--metric", help="Of learning_curves and performance_profile, e.g. exact_max_at_k.")
     ] = None,
     estimator: Annotated[
         list[str] | None, typer.Option("--estimator", help="Estimators of computed data (repeatable).")

@@ -79,9 +79,23 @@ def probability_of_improvement(
 
     def statistic(*samples: FloatArray, axis: int = -1) -> FloatArray:
         pairs = zip(samples[: len(first)], samples[len(first) :], strict=True)
-        return np.mean([_share_of_wins(a, b) for a, b in pairs], axis=0)
+        return np.mean([_wins(a, b) for a, b in pairs], axis=0)
 
     return _interval((*first, *second), statistic, rng, confidence, resamples)
+
+
+def share_of_wins(x: ArrayLike, y: ArrayLike) -> float:
+    """Return P(X > Y) + P(X = Y) / 2 over all pairs of a run of X with a run of Y on one task.
+
+    Args:
+        x: scores of X, [R].
+        y: scores of Y, [S].
+
+    Raises:
+        ValueError: fewer than two runs, or a score that is not finite.
+    """
+    (first,), (second,) = _by_task([x], "x"), _by_task([y], "y")
+    return float(_wins(first, second))
 
 
 def mean_score(
@@ -157,8 +171,8 @@ def performance_profile(
     return Profile(levels, _mean_over_tasks(*above), low, high, confidence)
 
 
-def _share_of_wins(x: FloatArray, y: FloatArray) -> FloatArray:
-    """P(X > Y) + P(X = Y) / 2 of two samples along the last axis, from the ranks of both together."""
+def _wins(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the share of wins along the last axis, from the ranks of both samples together."""
     runs = x.shape[-1]
     ranks = scipy_stats.rankdata(np.concatenate([x, y], axis=-1), axis=-1)[..., :runs]
     wins = ranks.sum(axis=-1) - runs * (runs + 1) / 2

@@ -61,6 +61,15 @@ def test_curves_are_drawn_from_runs(runs, tmp_path, metric):
     assert str(tmp_path / "learning_curves.png") in printed
 
 
+def test_real_runs_are_compared_and_profiled(runs, tmp_path):
+    printed = call("compare", runs, "--out", tmp_path, "--formats", "png")
+    assert printed.startswith("exact_max_at_k, divided by the optimal expected return of each environment; 2 tasks, 2 ")
+    assert {line.split()[0] for line in printed.splitlines()[4:6]} == {"reinforce", "ei_l2o"}
+    profile = (tmp_path / "performance_profile.png").read_bytes()
+    call("plot", "performance_profile", "--from", runs, "--out", tmp_path / "alone", "--formats", "png")
+    assert (tmp_path / "alone" / "performance_profile.png").read_bytes() == profile
+
+
 def test_captions_of_computed_figures_say_the_seed(tmp_path, monkeypatch):
     captions = {}
 
@@ -92,7 +101,7 @@ def test_data_are_computed_or_read(tmp_path):
         (["learning_curves", "--from", "."], "holds no finished run"),
         (["bias_vs_batches", "--from", "."], "computes its data"),
         (["bias_vs_batches", "--size", "papr"], "Did you mean 'paper'"),
-        (["bias_vs_batches", "--metric", "entropy"], "--metric is for learning_curves"),
+        (["bias_vs_batches", "--metric", "entropy"], "--metric is for learning_curves and performance_profile"),
     ],
 )
 def test_wrong_requests_say_what_to_do(arguments, words, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from maxpo_bench.plots.bandit_figures import bias_vs_batches, variance_vs_arms, variance_vs_k
 from maxpo_bench.plots.curve_figures import METRICS, learning_curves, p_action_1, variance_ratio
 from maxpo_bench.plots.maze_figures import maze
+from maxpo_bench.plots.profile_figures import performance_profile
 from maxpo_bench.plots.style import (
     DOUBLE_COLUMN,
     FORMATS,
@@ -44,7 +45,16 @@ __all__ = [
 ]
 
 FIGURES: Registry[Callable[..., Figure]] = Registry("figure")
-for _figure in (bias_vs_batches, variance_vs_arms, variance_vs_k, learning_curves, p_action_1, variance_ratio, maze):
+for _figure in (
+    bias_vs_batches,
+    variance_vs_arms,
+    variance_vs_k,
+    learning_curves,
+    p_action_1,
+    variance_ratio,
+    maze,
+    performance_profile,
+):
     FIGURES.register(_figure.__name__, _figure)
 
 

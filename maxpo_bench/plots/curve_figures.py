@@ -9,18 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maxpo_bench.plots.bandit_panels import draw_band
-from maxpo_bench.plots.frames import Frame, as_frame, count_text, curve
+from maxpo_bench.plots.frames import Frame, as_frame, count_text, curve, require_finite
 from maxpo_bench.plots.style import (
     DOUBLE_COLUMN,
     OPTIMUM,
     SINGLE_COLUMN,
     LineStyle,
     finish,
-    in_order,
     new_figure,
     style_of,
 )
-from maxpo_bench.plots.variants import argument_text, variant_dashes, with_arguments
+from maxpo_bench.plots.variants import argument_text, variant_dashes, variant_label, variants_of, with_arguments
 from maxpo_bench.registry import suggest
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def variance_ratio(data: Any, *, caption: str = "") -> Figure:
         ValueError: no rows, missing columns, or no finite value.
     """
     frame = as_frame(data, "variance_ratio", ["group_size", "k", "iteration", "seed", "value"])
-    _require_finite(frame, "variance_ratio", "value")
+    require_finite(frame, "variance_ratio", "value")
     sizes = sorted(int(size) for size in frame["group_size"].unique())
     objectives = sorted(int(k) for k in frame["k"].unique())
     colors = _sequential(len(objectives))
@@ -141,20 +140,14 @@ def _metric_frame(data: Any, figure: str, metric: str) -> Frame:
         )
     if metric not in frame.columns:
         raise ValueError(f"figure {figure!r} lacks column {metric}.{suggest(metric, map(str, frame.columns))}")
-    _require_finite(frame, figure, metric)
+    require_finite(frame, figure, metric)
     frame = with_arguments(with_arguments(frame, "env"), "agent")
     return frame[np.isfinite(frame[metric].to_numpy(dtype=np.float64))]
 
 
-def _require_finite(frame: Frame, figure: str, column: str) -> None:
-    """Raise ValueError if no value of the column is finite."""
-    if not np.isfinite(frame[column].to_numpy(dtype=np.float64)).any():
-        raise ValueError(f"figure {figure!r}: column {column} has no finite value in {len(frame)} rows")
-
-
 def _panels(frame: Frame) -> tuple[Figure, list[tuple[Axes, Frame]]]:
     """Return a figure with a panel for each environment, at most three in a row, and the panels' rows."""
-    parts = _parts(frame, "env")
+    parts = variants_of(frame, "env")
     columns = min(3, len(parts))
     rows = -(-len(parts) // columns)
     width = SINGLE_COLUMN if len(parts) == 1 else DOUBLE_COLUMN
@@ -167,18 +160,6 @@ def _panels(frame: Frame) -> tuple[Figure, list[tuple[Axes, Frame]]]:
         title = _env_title(env) + (f"\n{arguments}" if arguments else "")
         axes.set(xlabel="Iteration", title=title)
     return figure, panels
-
-
-def _parts(frame: Frame, kind: str) -> list[tuple[str, str, Frame]]:
-    """Split into (name, arguments that differ, rows): names in the suite's order, arguments by value."""
-    found: list[tuple[str, str, Frame]] = []
-    for name in in_order(frame[kind].astype(str).unique()):
-        rows = frame[frame[kind] == name]
-        arguments = rows[f"{kind}_arguments"]
-        found += [
-            (name, label, rows[arguments == label]) for label in arguments.cat.categories if label in set(arguments)
-        ]
-    return found
 
 
 def _env_title(name: str) -> str:
@@ -194,11 +175,7 @@ def _label_left(panels: Sequence[tuple[Axes, Frame]], label: str) -> None:
 
 def _labels(frame: Frame) -> list[str]:
     """Return the labels of all lines in the legend's order."""
-    return [_variant_label(name, arguments) for name, arguments, _ in _parts(frame, "agent")]
-
-
-def _variant_label(name: str, arguments: str) -> str:
-    return f"{style_of(name).label}, {arguments}" if arguments else style_of(name).label
+    return [variant_label(name, arguments) for name, arguments, _ in variants_of(frame, "agent")]
 
 
 def _metric_label(frame: Frame, metric: str) -> str:
@@ -210,13 +187,13 @@ def _metric_label(frame: Frame, metric: str) -> str:
 
 def _agent_curves(axes: Axes, frame: Frame, metric: str, smooth: int, dashes: Mapping[str, LineStyle]) -> None:
     """Draw each agent's mean and band over seeds, variants of one agent in its colour with their own dashes."""
-    for place, (name, arguments, rows) in enumerate(_parts(frame, "agent")):
+    for place, (name, arguments, rows) in enumerate(variants_of(frame, "agent")):
         if smooth > 1:
             rows = _smoothed(rows, metric, smooth)
         line = curve(rows, "iteration", metric, "seed")
         style = style_of(name)
         if arguments:
-            style = replace(style, label=_variant_label(name, arguments), linestyle=dashes[arguments])
+            style = replace(style, label=variant_label(name, arguments), linestyle=dashes[arguments])
         draw_band(axes, line, style, place=place, marker_every=max(1, len(line.x) // 8))
     axes.margins(x=0.02)
 

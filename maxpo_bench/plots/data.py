@@ -124,7 +124,7 @@ def with_optimum(frame: Frame) -> Frame:
     Args:
         frame: of `maxpo_bench.sweep.aggregate.to_frame`, with columns env and env.NAME for the arguments.
     """
-    import gymnasium as gym
+    from maxpo_bench.sweep.optimum import optimal_value
 
     arguments = [column for column in frame.columns if str(column).startswith("env.")]
     optimum = frame["iteration"].astype("float64") * float("nan")
@@ -132,12 +132,8 @@ def with_optimum(frame: Frame) -> Frame:
         first = rows.iloc[0]
         given = {str(column).removeprefix("env."): first[column] for column in arguments}
         chosen = {key: _plain(value) for key, value in given.items() if value is not None and value == value}
-        try:
-            env = gym.make(first["env"], **chosen)
-        except gym.error.Error:
-            continue
-        optimum[rows.index] = getattr(env.unwrapped, "optimal_value", float("nan"))
-        env.close()
+        best = optimal_value(first["env"], chosen)
+        optimum[rows.index] = float("nan") if best is None else best
     return frame.assign(optimum=optimum)
 
 

@@ -60,6 +60,12 @@ def as_frame(data: Any, figure: str, columns: Sequence[str]) -> Frame:
     return frame
 
 
+def require_finite(frame: Frame, figure: str, column: str) -> None:
+    """Raise ValueError if no value of the column is finite."""
+    if not np.isfinite(frame[column].to_numpy(dtype=np.float64)).any():
+        raise ValueError(f"figure {figure!r}: column {column} has no finite value in {len(frame)} rows")
+
+
 def curve(frame: Frame, x: str, value: str, unit: str, *, band: Band = "interval") -> Curve:
     """Return the mean over units with its band at each x; missing and infinite values are left out.
 

@@ -74,6 +74,8 @@ STYLES: dict[str, SeriesStyle] = {
     "passk_top1": SeriesStyle("pass@k top-1", OLIVE, "P", "--"),
     "ppo": SeriesStyle("PPO", BROWN, "X", ":"),
     "a2c": SeriesStyle("A2C", BROWN, "p", "-."),
+    "trpo": SeriesStyle("TRPO", BROWN, "v", "--"),
+    "ars": SeriesStyle("ARS", BROWN, "D", (0, (3, 1, 1, 1, 1, 1))),
 }
 ALIASES = {"maxpo": "ei_l2o", "pkpo": "ei", "reinforce": "reinforce_l1o", "entropy": "reinforce_entropy"}
 # dark tones of Paul Tol's "muted" scheme, none of them in PALETTE

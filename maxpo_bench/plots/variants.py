@@ -6,7 +6,7 @@ from numbers import Real
 from typing import Any
 
 from maxpo_bench.plots.frames import Frame
-from maxpo_bench.plots.style import LineStyle
+from maxpo_bench.plots.style import LineStyle, in_order, style_of
 
 _VARIANT_DASHES: tuple[LineStyle, ...] = (
     "-",
@@ -49,6 +49,26 @@ def with_arguments(frame: Frame, kind: str) -> Frame:
             labels[place] = label
     ordered = sorted(keys, key=lambda label: keys[label])
     return frame.assign(**{f"{kind}_arguments": pd.Categorical(labels, categories=ordered)})
+
+
+def variants_of(frame: Frame, kind: str) -> list[tuple[str, str, Frame]]:
+    """Split a frame from `with_arguments` into (name, arguments that differ, rows).
+
+    Names come in the suite's order, the arguments of one name by value.
+    """
+    found: list[tuple[str, str, Frame]] = []
+    for name in in_order(frame[kind].astype(str).unique()):
+        rows = frame[frame[kind] == name]
+        arguments = rows[f"{kind}_arguments"]
+        found += [
+            (name, label, rows[arguments == label]) for label in arguments.cat.categories if label in set(arguments)
+        ]
+    return found
+
+
+def variant_label(name: str, arguments: str) -> str:
+    """Return the label of an agent's variant in legends: ``"EI+L2O (MaxPO), k=4"``."""
+    return f"{style_of(name).label}, {arguments}" if arguments else style_of(name).label
 
 
 def variant_dashes(frame: Frame) -> dict[str, LineStyle]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 Record = Mapping[str, Any]
 _IDENTITY = ("id", "env", "agent", "seed")
@@ -41,18 +43,22 @@ def final_frame(records: Iterable[Record]) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(_IDENTITY))
 
 
-def summary_table(records: Iterable[Record], metrics: Iterable[str] | None = None) -> pd.DataFrame:
+def summary_table(
+    records: Iterable[Record], metrics: Iterable[str] | None = None, *, with_iqm: bool = False
+) -> pd.DataFrame:
     """Return the mean over seeds of every summary metric, with its standard error.
 
     Args:
         records: of one store.
         metrics: names in the records' summaries; None: all of them.
+        with_iqm: also the interquartile mean over seeds, with a 95 % percentile bootstrap interval.
 
     Returns:
         One row per environment, agent and their arguments, sorted by these,
-        with the columns ``runs``, ``METRIC`` and ``METRIC_se`` (NaN for a single seed). Arguments that are the same in
-        every row, or missing in it, have no column unless an environment or agent is there with and without them:
-        only what tells rows apart has one.
+        with the columns ``runs``, ``METRIC`` and ``METRIC_se`` (NaN for a single seed), and if asked for
+        ``METRIC_iqm``, ``METRIC_iqm_low`` and ``METRIC_iqm_high`` (the last two NaN for a single seed). Arguments that
+        are the same in every row, or missing in it, have no column unless an environment or agent is there with and
+        without them: only what tells rows apart has one.
     """
     rows = list(records)
     frame = final_frame(rows)
@@ -67,7 +73,24 @@ def summary_table(records: Iterable[Record], metrics: Iterable[str] | None = Non
         values = groups[name]
         table[name] = values.mean()
         table[f"{name}_se"] = values.std(ddof=1) / values.count() ** 0.5
+        if with_iqm:
+            found = [_iqm(rows.dropna().to_numpy(dtype="float64"), name) for _, rows in values]
+            for place, column in enumerate((f"{name}_iqm", f"{name}_iqm_low", f"{name}_iqm_high")):
+                table[column] = [row[place] for row in found]
     return table.reset_index()
+
+
+def _iqm(values: NDArray[Any], metric: str) -> tuple[float, float, float]:
+    """Return the interquartile mean and the limits of its interval, NaN where there are too few values."""
+    import numpy as np
+
+    from maxpo_bench.seeding import derive_seed
+    from maxpo_bench.stats import iqm_interval
+
+    if values.size < 2:
+        return (float(values[0]) if values.size else math.nan), math.nan, math.nan
+    interval = iqm_interval(values, np.random.default_rng(derive_seed(0, "summary", metric)))
+    return interval.estimate, interval.low, interval.high
 
 
 def telling_arguments(calls: Iterable[tuple[str, Mapping[str, Any]]]) -> set[str]:

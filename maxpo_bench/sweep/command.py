@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shlex
 import sys
@@ -95,16 +96,29 @@ def sweep_command(
 
 
 def results_text(report: SweepReport) -> str:
-    """Return the final exact max@K, else the mean return, of the finished runs and how to plot them; may be empty."""
+    """Return the final exact max@K, else the mean return, of the finished runs and what to do with them; may be empty.
+
+    For each environment and agent: mean with standard error, and interquartile mean with its bootstrap interval.
+    """
     finished = {*report.skipped, *report.done}
     records = [record for record in RunStore(report.directory).load_all() if record["id"] in finished]
     common = set.intersection(*(set(record["summary"]) for record in records)) if records else set()
     metric = next((name for name in ("exact_max_at_k", "return_mean") if name in common), None)
     if metric is None:
         return ""
-    table = summary_table(records, [metric]).rename(columns={f"{metric}_se": "se"})
-    text = table.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.3f}")
-    return f"\n\n{text}\n\nplot: maxpo-bench plot learning_curves --from {report.directory}"
+    table = summary_table(records, [metric], with_iqm=True)
+    limits = [table.pop(f"{metric}_iqm{end}") for end in ("", "_low", "_high")]
+    named = table.rename(columns={f"{metric}_se": "se"}).assign(**{"IQM [95 %]": list(map(_limits_text, *limits))})
+    text = named.to_string(index=False, na_rep="", float_format=lambda value: f"{value:.3f}")
+    hints = [f"plot: maxpo-bench plot learning_curves --from {report.directory}"]
+    if all(runs > 1 for runs in table["runs"]):
+        hints.append(f"compare: maxpo-bench compare {report.directory}")
+    return "\n".join(["", "", text, "", *hints])
+
+
+def _limits_text(estimate: float, low: float, high: float) -> str:
+    """Write an interval, or nothing where a single run has none."""
+    return "" if math.isnan(low) else f"{estimate:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def report_table(report: SweepReport) -> dict[str, Any]:

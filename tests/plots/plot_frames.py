@@ -45,6 +45,15 @@ def ratio_frame(group_sizes=(8, 16), objectives=(2, 4), seeds=3):
     return pd.DataFrame(rows)
 
 
+def profile_frame(agents=("reinforce", "ei_l2o"), tasks=("Maze", "Bandit"), seeds=3):
+    """score = (1 + position of the agent) * (1 + seed) / 10 + position of the task / 100."""
+    rows = [
+        {"agent": agent, "task": task, "seed": seed, "score": (1 + place) * (1 + seed) / 10 + where / 100}
+        for (place, agent), (where, task), seed in itertools.product(enumerate(agents), enumerate(tasks), range(seeds))
+    ]
+    return pd.DataFrame(rows)
+
+
 EXAMPLES = {
     "bias_vs_batches": bandit_frame("num_groups", (10, 100, 1000)),
     "variance_vs_arms": bandit_frame("num_arms", (2, 10, 100)),
@@ -53,6 +62,7 @@ EXAMPLES = {
     "p_action_1": curves_frame(),
     "variance_ratio": ratio_frame(),
     "maze": maze_frame(MazeLayout.generate(60, 0.8, "mixed"), instances=3, points=11),
+    "performance_profile": profile_frame(),
 }
 
 

@@ -71,3 +71,16 @@ def test_only_arguments_that_tell_rows_apart_have_columns():
     table = summary_table(same)
     assert list(table.columns) == ["env", "agent", "runs", "return_mean", "return_mean_se"]
     assert table["runs"].tolist() == [2, 2]
+
+
+def test_interquartile_means_over_seeds_come_on_request():
+    runs = [record("a", seed, value) for seed, value in enumerate([-100.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 1000.0])]
+    table = summary_table([*runs, record("b", 0, 7.0)], ["return_mean"], with_iqm=True).set_index("agent")
+    named = ["return_mean_iqm", "return_mean_iqm_low", "return_mean_iqm_high"]
+    estimate, low, high = table.loc["a", named]
+    assert estimate == pytest.approx(3.5)
+    assert -100.0 <= low < estimate < high <= 1000.0
+    again = summary_table([*runs, record("b", 0, 7.0)], ["return_mean"], with_iqm=True).set_index("agent")
+    assert again.loc["a", named].tolist() == [estimate, low, high]
+    assert table.loc["b", named[0]] == 7.0
+    assert table.loc["b", named[1:]].isna().all()

@@ -24,7 +24,8 @@ def test_done(out, capsys):
     assert sweep_command(env=["e"], agent=["a"], seeds="2", out=out, **FLAGS) == 0
     printed = capsys.readouterr()
     assert printed.out.startswith(f"2 of 2 runs finished in {out} (2 now in ")
-    assert printed.out.endswith(f"plot: maxpo-bench plot learning_curves --from {out}\n")
+    hints = f"plot: maxpo-bench plot learning_curves --from {out}\ncompare: maxpo-bench compare {out}\n"
+    assert printed.out.endswith(hints)
     assert printed.err == ""
 
 
@@ -164,12 +165,22 @@ def test_a_finished_sweep_shows_its_results_and_how_to_plot_them(out, capsys):
     flags = {"env": ["maxpo/Bandit-v0"], "agent": ["ei", "ei_l2o"], "seeds": "2", "iterations": 3, "out": out}
     assert sweep_command(**flags, overrides=["environments.*.kwargs.num_arms=4"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert next(line for line in lines if "exact_max_at_k" in line).split() == [
-        "env",
-        "agent",
-        "runs",
-        "exact_max_at_k",
-        "se",
+    (head,) = [line for line in lines if "exact_max_at_k" in line]
+    assert head.split() == ["env", "agent", "runs", "exact_max_at_k", "se", "IQM", "[95", "%]"]
+    rows = [line for line in lines if line.split()[:1] == ["maxpo/Bandit-v0"]]
+    assert len(rows) == 2
+    for row in rows:
+        mean, _, middle, low, high = (float(text.strip("[],")) for text in row.split()[3:])
+        assert low <= middle == mean <= high
+    assert lines[-2:] == [
+        f"plot: maxpo-bench plot learning_curves --from {out}",
+        f"compare: maxpo-bench compare {out}",
     ]
-    assert len([line for line in lines if line.split()[:1] == ["maxpo/Bandit-v0"]]) == 2
+
+
+def test_single_runs_have_no_interval_and_are_not_compared(out, capsys):
+    flags = {"env": ["maxpo/Bandit-v0"], "agent": ["ei"], "seeds": "1", "iterations": 2, "out": out}
+    assert sweep_command(**flags) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(next(line for line in lines if line.split()[:1] == ["maxpo/Bandit-v0"]).split()) == 4
     assert lines[-1] == f"plot: maxpo-bench plot learning_curves --from {out}"
