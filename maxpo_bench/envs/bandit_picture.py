@@ -122,7 +122,7 @@ def _scale(values: NDArray[np.float64], returns: NDArray[np.float64], ranges: Ra
     shown = [np.zeros(1), values, *(ranges or ())]
     if returns.size:
         first, third = np.quantile(returns, [0.25, 0.75])
-        fence = 4.0 * (third - first)
+        fence = 4.0 * (third - first) if third > first else np.inf
         shown.append(np.clip([returns.min(), returns.max()], first - fence, third + fence))
     everything = np.concatenate(shown)
     return float(everything.min()), float(everything.max())

@@ -80,7 +80,8 @@ class VectorMaze(MazeTask, TabularVectorEnv):
         self, states: NDArray[np.int64], actions: NDArray[np.int64], live: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
         del live
-        table, place = self.layout.transitions, states * self.num_actions
+        table, number = self.layout.transitions, self.num_actions
+        place = states + states if number == 2 else states * number  # in the tables' rows; an addition is faster
         place += actions
         return table.next_state.take(place), table.reward.take(place), table.terminated.take(place)
 

@@ -227,8 +227,8 @@ def _draw_captions(
         left = draw_header(draw, title, aside + "at the dots", pairs) + 14 * PX
         for action in others:
             _dot(draw, (left, 25 * PX), 4.5 * PX, _action_colour(action))
-            draw.text((left + 7 * PX, 17 * PX), str(action), font=font(13), fill=MUTED)
-            left += 24 * PX
+            draw.text((left + 8 * PX, 17 * PX), str(action), font=font(13), fill=MUTED)
+            left += 26 * PX
     scale = max(history.best or 0.0, 1.0)
     label = (
         f"returns of the last episodes (full height: {number(scale)}); crosses and the star's ring: where they ended"
