@@ -46,9 +46,7 @@ TUNE = ("--tune", "learning_rate", "--tuning-seeds", "0:4")
 
 def test_the_table_says_what_was_compared_with_what(store):
     lines = call("compare", store, *TUNE).splitlines()
-    assert lines[0] == (
-        "return_mean, divided by the optimal expected return of each environment; 2 tasks, 6 runs on each (seeds 4-9)"
-    )
+    assert lines[0] == "return_mean, divided by the optimum of each environment; 2 tasks, 6 runs on each (seeds 4-9)"
     assert lines[3].split()[:2] == ["variant", "tasks"]
     assert "P(better than reinforce)" in lines[3]
     assert [line.split()[:3] for line in lines[4:7]] == [[name, "2", "12"] for name in ("ei_l2o", "ei", "reinforce")]

@@ -9,7 +9,7 @@ from pathlib import Path
 from maxpo_bench.commands.plot import finished_records
 from maxpo_bench.stats import Interval
 from maxpo_bench.sweep.comparison import Comparison, Variant, compare, seed_text
-from maxpo_bench.sweep.scores import Normalise, value_text
+from maxpo_bench.sweep.scores import MAX_AT_K, Normalise, value_text
 from maxpo_bench.sweep.tables import parse_seeds
 
 NORMALISE: tuple[Normalise, ...] = ("auto", "optimum", "none")
@@ -120,7 +120,8 @@ def _setting(compared: Comparison) -> list[str]:
     """Say what a score is, how many runs there are, and what the intervals are."""
     score = compared.scores.metric
     if compared.scores.optima is not None:
-        score += ", divided by the optimal expected return of each environment"
+        score += ", divided by the optimum of each environment"
+        score += " (of max@K if it knows one, else of the mean)" * (compared.scores.metric in MAX_AT_K)
     tasks = f"{len(compared.tasks)} task{'s' * (len(compared.tasks) > 1)}"
     return [
         f"{score}; {tasks}, {len(compared.seeds)} runs on each (seeds {seed_text(compared.seeds)})",

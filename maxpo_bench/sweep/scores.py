@@ -151,7 +151,8 @@ def read_scores(
         records: of one store, `maxpo_bench.sweep.store.RunStore.load_all`.
         metric: name in the records' summaries; None: the first of exact_max_at_k, exact_return and return_mean that all
             runs have and that means the same in all of them.
-        normalise: "optimum" divides scores by the optimum of their environment, "none" leaves them as they are, "auto"
+        normalise: "optimum" divides scores by the optimum of their environment
+            (`maxpo_bench.sweep.optimum.optimal_value`, for max@K that of max@K), "none" leaves them as they are, "auto"
             divides where there is more than one task.
         tune: agent arguments that are to be tuned, and so tell no variants apart.
         agents: only these agents, by name or alias; none: all.
@@ -218,7 +219,7 @@ def _filtered(records: Sequence[Record], agents: Sequence[str], envs: Sequence[s
 def _metric(records: Sequence[Record], metric: str | None) -> str:
     """Return the metric, all runs have it and it means the same in all of them."""
     complete = sorted(set.intersection(*({*_numbers(record)} for record in records)))
-    is_one_k = len({record["spec"]["agent_kwargs"].get("k", DEFAULT_K) for record in records}) == 1
+    is_one_k = len({_k(record) for record in records}) == 1
     if metric is None:
         usable = [name for name in PREFERRED if name in complete and (is_one_k or name not in MAX_AT_K)]
         if not usable:
@@ -235,6 +236,10 @@ def _metric(records: Sequence[Record], metric: str | None) -> str:
     if metric in MAX_AT_K and not is_one_k:
         raise ValueError(f"{metric} is of another K in some runs: choose return_mean or exact_return instead")
     return metric
+
+
+def _k(record: Record) -> int:
+    return record["spec"]["agent_kwargs"].get("k", DEFAULT_K)
 
 
 def _numbers(record: Record) -> list[str]:
@@ -301,7 +306,8 @@ def _optima(scores: Scores, records: Sequence[Record]) -> dict[str, float]:
     from maxpo_bench.sweep.optimum import optimal_value
 
     specs = {row.task: record["spec"] for row, record in zip(scores.rows, records, strict=True)}
-    found = {task: optimal_value(specs[task]["env"], specs[task]["env_kwargs"]) for task in scores.tasks}
+    k = _k(records[0]) if scores.metric in MAX_AT_K else 1
+    found = {task: optimal_value(specs[task]["env"], specs[task]["env_kwargs"], k) for task in scores.tasks}
     unusable = [task for task, optimum in found.items() if optimum is None or optimum <= 0]
     if unusable:
         raise ValueError(

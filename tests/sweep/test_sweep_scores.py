@@ -58,6 +58,17 @@ def test_what_has_no_positive_optimum_is_not_divided_by_it():
     assert optimal_value("CartPole-v1", {}) is None
 
 
+def test_max_at_k_is_divided_by_the_optimum_of_max_at_k_where_there_is_one():
+    name, kwargs = "maxpo/BernoulliBandit-v0", {"arm_probabilities": [0.5, 0.1]}
+    assert optimal_value(name, kwargs) == pytest.approx(0.5)
+    assert optimal_value(name, kwargs, 2) == pytest.approx(0.75)
+    assert optimal_value(MAZE, {"length": 10}, 2) == 10.0
+    both = {"exact_max_at_k": 0.6, "return_mean": 0.4}
+    records = runs("ei", [both], name, k=2, env_kwargs=kwargs) + runs("ei", [both], k=2)
+    assert read_scores(records).optima == {name: pytest.approx(0.75), MAZE: 10.0}
+    assert read_scores(records, "return_mean").optima == {name: pytest.approx(0.5), MAZE: 10.0}
+
+
 def test_only_returns_are_divided_by_an_optimal_return():
     records = runs("ei", [1.0], metric="entropy") + runs("ei", [1.0], BANDIT, metric="entropy", env_kwargs={})
     with pytest.raises(ValueError, match="entropy cannot be divided by an optimal return"):
