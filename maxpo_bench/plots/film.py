@@ -54,7 +54,8 @@ def record_learning(
 
     After each of `film_moments` every agent plays an episode with its policy of that moment, the same seed for all,
     and the environment's picture at its end is shown with the policy on it (`show_policy`) where the environment can.
-    Training is not touched by it: the agents end up bitwise as they would without a film.
+    Training is not touched by it: with a constant learning rate the agents end up bitwise as they would without a
+    film. (A schedule sees each stretch between two frames as a training of its own.)
 
     Args:
         agents: an agent of `maxpo_bench.agents.make_agent`, or several, at most four, by the name that stands over

@@ -142,10 +142,10 @@ def test_peers_are_filmed_and_train_as_they_do_alone():
     options = {"length": 30, "k": 2, "num_envs": 4, "n_steps": 8}
     filmed, alone = (make_agent("a2c", "maxpo/Maze-v0", **options) for _ in range(2))
     made = list(record_learning(filmed, iterations=6, frames=3))
-    alone.learn(iterations=2)
-    alone.learn(iterations=4, reset_num_timesteps=False)
+    alone.learn(iterations=6)
     assert len(made) == 3
     assert filmed.num_timesteps == alone.num_timesteps == 6 * 4 * 8
+    assert filmed.iteration_log == alone.iteration_log
     for one, two in zip(filmed.policy.parameters(), alone.policy.parameters(), strict=True):
         assert one.detach().numpy().tobytes() == two.detach().numpy().tobytes()
 
