@@ -338,7 +338,9 @@ def plot(
 
 @app.command()
 def reproduce(
-    what: Annotated[list[str], typer.Argument(help="Any of table1, fig1, fig4, fig5.")],
+    what: Annotated[
+        list[str], typer.Argument(help="Any of table1, fig1, fig4, fig5, fig6, fig7, fig7-search; or all.")
+    ],
     estimator: Annotated[
         list[str] | None,
         typer.Option("--estimator", help="Another estimator in the figures: a name, or a file as for `submit`."),
@@ -347,14 +349,23 @@ def reproduce(
         Path | None,
         typer.Option("--out", help="Folder of what is written; default: figures, and table1 is only printed."),
     ] = None,
-    device: Annotated[str | None, typer.Option("--device", help="Of the figures: cpu or cuda; default: cpu.")] = None,
-    instances: Annotated[
-        int | None, typer.Option("--instances", help="Bandits per point; default: 100, or 20 where the size is quick.")
+    device: Annotated[
+        str | None, typer.Option("--device", help="Of fig1, fig4 and fig5: cpu or cuda; default: cpu.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of all bandits, actions and random groups.")] = 0,
+    instances: Annotated[
+        int | None,
+        typer.Option(
+            "--instances", help="Bandits or mazes per point; default: 100 and 20, or 20 and 5 where the size is quick."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of all bandits, mazes and random numbers.")] = 0,
     size: Annotated[
         str | None,
-        typer.Option("--size", help="Of the figures: paper (default), or quick: fewer arms, n and bandits."),
+        typer.Option("--size", help="Of the figures: paper (default), or quick: less of everything."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Of the maze figures: cells at a time; default: one per core."),
     ] = None,
     as_json: JsonFlag = False,
     quiet: Quiet = False,
@@ -380,6 +391,7 @@ def reproduce(
             instances=instances,
             seed=seed,
             size=size,
+            workers=workers,
             quiet=quiet,
             as_json=as_json,
         )

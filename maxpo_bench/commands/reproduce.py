@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,21 @@ from maxpo_bench.commands.progress import counting
 from maxpo_bench.registry import UnknownNameError, suggest
 
 if TYPE_CHECKING:
-    from maxpo_bench.reproduce.bandit.measure import Measured
-    from maxpo_bench.reproduce.report import Report
+    from rich.table import Table as RichTable
+
+    from maxpo_bench.leaderboard.submission import Candidate
+    from maxpo_bench.reproduce.bandit.sizes import Size as BanditSize
+    from maxpo_bench.reproduce.maze.sizes import MazeSize
+    from maxpo_bench.reproduce.report import Drawn, Report, Table
     from maxpo_bench.reproduce.table1 import MeasuredRow
 
-KNOWN = ("table1", "fig1", "fig4", "fig5")
+Progress = Callable[[int, int], None]
+Tell = Callable[[int, int], None]
+
+BANDIT = ("fig1", "fig4", "fig5")
+MAZE = ("fig6", "fig7", "fig7-search")
+KNOWN = ("table1", *BANDIT, *MAZE)
+ALL = "all"
 DEFAULT_OUT = Path("figures")
 DEFAULT_SIZE = "paper"
 DEVICES = ("cpu", "cuda")
@@ -32,6 +43,7 @@ def run_reproduce(
     instances: int | None,
     seed: int,
     size: str | None,
+    workers: int | None,
     quiet: bool,
     as_json: bool,
 ) -> int:
@@ -40,31 +52,57 @@ def run_reproduce(
     Figures are written into "figures" where no folder is given, the table is then printed only. Without a device and a
     size they are computed on the CPU at the paper's size.
     """
-    wanted = list(dict.fromkeys(what))
-    for name in wanted:
-        if name not in KNOWN:
-            raise UnknownNameError(f"cannot reproduce {name!r}.{suggest(name, KNOWN)}")
+    from maxpo_bench.reproduce.bandit import sizes as bandit_sizes
+    from maxpo_bench.reproduce.maze import sizes as maze_sizes
+
+    wanted = _wanted(what)
     figures = [name for name in wanted if name != "table1"]
+    bandit, maze = ([name for name in figures if name in known] for known in (BANDIT, MAZE))
     _check_options(
-        figures, {"--estimator": estimators or None, "--instances": instances, "--device": device, "--size": size}
+        figures,
+        {
+            "--estimator": estimators or None,
+            "--instances": instances,
+            "--device": device,
+            "--size": size,
+            "--workers": workers,
+        },
     )
-    device, size = device or DEVICES[0], size or DEFAULT_SIZE
-    _check_device(device)
-    _check_out(out or (DEFAULT_OUT if figures else None), figures)
+    if device is not None and not bandit:
+        raise ValueError("--device is that of fig1, fig4 and fig5: leave it out, the others take the CPU")
+    size = size or DEFAULT_SIZE
+    _check_device(device or DEVICES[0])
+    folder = out or DEFAULT_OUT
+    _check_out(folder if figures else out, figures)
     found: dict[str, Any] = {}
     if "table1" in wanted:
         found["table1"] = _table1(out, seed=seed, as_json=as_json)
     if figures:
-        folder = out or DEFAULT_OUT
-        measured = _measure(
-            figures, folder, estimators, device=device, instances=instances, seed=seed, size=size, quiet=quiet
-        )
-        found |= _draw(figures, folder, measured, as_json=as_json)
+        subjects = _subjects(estimators, folder, quiet=quiet)
+        reports: list[Report] = []
+        if bandit:
+            chosen = bandit_sizes.size_of(size, instances=instances, seed=seed)
+            drawn = _bandit(bandit, chosen, subjects, folder, device=device or DEVICES[0], quiet=quiet)
+            reports += _write(drawn, folder, as_json=as_json)
+        for name in maze:
+            chosen = maze_sizes.size_of(size, instances=instances, seed=seed)
+            drawn = _maze(name, chosen, subjects, folder, workers=workers, quiet=quiet)
+            reports += _write(drawn, folder, as_json=as_json)
+        found |= {report.figure: report.to_dict() for report in reports}
+        _write_page(folder, as_json=as_json)
     if as_json:
         from maxpo_bench.cli import print_json
 
-        print_json(found if len(wanted) > 1 else found[wanted[0]])
+        print_json(found if len(found) > 1 else next(iter(found.values())))
     return 0
+
+
+def _wanted(what: Sequence[str]) -> list[str]:
+    """Return what is asked for, in order and once; "all" stands for everything."""
+    for name in what:
+        if name not in (*KNOWN, ALL):
+            raise UnknownNameError(f"cannot reproduce {name!r}.{suggest(name, [*KNOWN, ALL])}")
+    return list(dict.fromkeys(each for name in what for each in (KNOWN if name == ALL else [name])))
 
 
 def _check_options(figures: Sequence[str], options: Mapping[str, object]) -> None:
@@ -73,15 +111,16 @@ def _check_options(figures: Sequence[str], options: Mapping[str, object]) -> Non
     if given and not figures:
         raise ValueError(
             f"table1 takes no {' or '.join(given)}: its rows and its size are given; leave it out, or add a figure "
-            "(fig1, fig4, fig5)"
+            "(fig1, fig4, ...)"
         )
 
 
 def _check_out(out: Path | None, figures: Sequence[str]) -> None:
     from maxpo_bench.reproduce import folder
+    from maxpo_bench.reproduce.maze.make import reports_of
 
     if out is not None:
-        folder.check(out, figures)
+        folder.check(out, [report for figure in figures for report in reports_of(figure)])
         folder.clear(out)
 
 
@@ -95,56 +134,77 @@ def _check_device(device: str) -> None:
             raise ValueError("torch sees no CUDA device here: leave --device out, or see `maxpo-bench doctor`")
 
 
-def _measure(
-    figures: Sequence[str],
-    folder: Path,
-    estimators: Sequence[str],
-    *,
-    device: str,
-    instances: int | None,
-    seed: int,
-    size: str,
-    quiet: bool,
-) -> Measured:
-    """Compute the cells that are not stored yet, with a bar on a terminal."""
-    from maxpo_bench.reproduce.bandit.measure import measure
-    from maxpo_bench.reproduce.bandit.sizes import size_of
-    from maxpo_bench.reproduce.folder import CELLS
+def _subjects(estimators: Sequence[str], folder: Path, *, quiet: bool) -> list[Candidate]:
+    """Load the paper's estimators and the added ones."""
     from maxpo_bench.reproduce.subjects import load_subjects
 
-    chosen = size_of(size, instances=instances, seed=seed)
     if not quiet and any(target.endswith(".py") or Path(target).is_dir() for target in estimators):
         print("note: this runs the file's code with your rights, without a sandbox", file=sys.stderr)
-    subjects = load_subjects(estimators, out=folder)
-    started = time.monotonic()
-    with counting("cells", quiet=quiet) as progress:
-        measured = measure(figures, chosen, subjects, folder / CELLS, device=device, progress=progress)
-    if not quiet:
-        stored = len(measured.values) - measured.computed
-        seconds = time.monotonic() - started
-        print(f"{measured.computed} cells computed in {seconds:.0f} s, {stored} were stored already", file=sys.stderr)
-    return measured
+    return load_subjects(estimators, out=folder)
 
 
-def _draw(figures: Sequence[str], folder: Path, measured: Measured, *, as_json: bool) -> dict[str, Any]:
-    """Draw, write and print every figure, then the page of the folder."""
-    from maxpo_bench.reproduce import page
+def _bandit(
+    figures: Sequence[str], size: BanditSize, subjects: Sequence[Candidate], folder: Path, *, device: str, quiet: bool
+) -> list[Drawn]:
+    """Compute the cells of the bandit figures that are not stored yet, with a bar on a terminal, and draw."""
+    from maxpo_bench.reproduce.bandit.measure import measure
     from maxpo_bench.reproduce.bandit.report import draw
+    from maxpo_bench.reproduce.folder import CELLS
+
+    with _timed(quiet=quiet) as (progress, tell):
+        measured = measure(figures, size, subjects, folder / CELLS, device=device, progress=progress)
+        tell(measured.computed, len(measured.values))
+    return [draw(figure, measured) for figure in figures]
+
+
+def _maze(
+    figure: str,
+    size: MazeSize,
+    subjects: Sequence[Candidate],
+    folder: Path,
+    *,
+    workers: int | None,
+    quiet: bool,
+) -> list[Drawn]:
+    """Compute the cells of a maze figure that are not stored yet, with a bar on a terminal, and draw."""
+    from maxpo_bench.reproduce.folder import CELLS
+    from maxpo_bench.reproduce.maze.make import make
+
+    with _timed(quiet=quiet) as (progress, tell):
+        return make(figure, size, subjects, folder / CELLS, workers=workers, progress=progress, tell=tell)
+
+
+@contextmanager
+def _timed(*, quiet: bool) -> Iterator[tuple[Progress | None, Tell]]:
+    """Show a bar, and say at the end how many cells were computed in how long."""
+    started, counts = time.monotonic(), []
+    with counting("cells", quiet=quiet) as progress:
+        yield progress, lambda computed, total: counts.append((computed, total))
+    for computed, total in counts if not quiet else ():
+        seconds = time.monotonic() - started
+        print(f"{computed} cells computed in {seconds:.0f} s, {total - computed} were stored already", file=sys.stderr)
+
+
+def _write(drawn: Sequence[Drawn], folder: Path, *, as_json: bool) -> list[Report]:
+    """Write and print figures."""
     from maxpo_bench.reproduce.report import write
 
-    found: dict[str, Any] = {}
-    for figure in figures:
-        drawn = draw(figure, measured)
-        paths = write(drawn, folder)
-        found[figure] = drawn.report.to_dict()
+    for each in drawn:
+        paths = write(each, folder)
         if not as_json:
-            _print_report(drawn.report, paths)
+            _print_report(each.report, paths)
+    return [each.report for each in drawn]
+
+
+def _write_page(folder: Path, *, as_json: bool) -> None:
+    """Write the page of the folder."""
+    from maxpo_bench.reproduce import page
+
     readme = page.write(folder)
     if readme is None:
         print(f"{folder / page.NAME} is not one of ours: left as it is", file=sys.stderr)
     elif not as_json:
         print(f"Page: {readme}")
-    return found
 
 
 def _print_report(report: Report, paths: Sequence[Path]) -> None:
@@ -156,6 +216,8 @@ def _print_report(report: Report, paths: Sequence[Path]) -> None:
     console = Console(highlight=False)
     console.print(Text(report.title, style="bold"))
     console.print(Text(report.caption, style="dim"))
+    for table in report.tables:
+        console.print(_table(table))
     for finding in report.findings:
         verdict = Text(f"{finding.verdict or 'measured'}: ", style=_COLOURS[finding.verdict])
         console.print(Text("\n").append(verdict).append(f"{finding.statement} ({finding.source})"))
@@ -166,6 +228,19 @@ def _print_report(report: Report, paths: Sequence[Path]) -> None:
         if finding.rule:
             console.print(Padding(Text(finding.rule, style="dim"), (0, 0, 0, 2)))
     console.print(Text(f"\nWritten: {', '.join(map(str, paths))}\n"), soft_wrap=True)
+
+
+def _table(table: Table) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    shown = RichTable(title=Text(table.title, style="bold"), box=box.SIMPLE_HEAD, title_justify="left")
+    for name in table.header:
+        shown.add_column(name)
+    for row in table.rows:
+        shown.add_row(*row)
+    return shown
 
 
 _COLOURS = {"holds": "bold green", "holds in part": "bold yellow", "does not hold": "bold red", "": "bold"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,38 @@ TITLES = {
     "fig1": "Figure 1: estimation error, and total variance against arms and K",
     "fig4": "Figure 4: total variance against the number of arms",
     "fig5": "Figure 5: total variance against K",
+    "fig6": "Figure 6: the maze, and what blind habit earns in it",
+    "fig7": "Figure 7: learning on the maze, plain gradient ascent",
+    "fig7-adam": "Figure 7 with Adam",
+    "fig7-settings": "Figure 7 in other settings: optimizers, majority shares, n and K",
+    "fig7-search": "Where Figure 7 looks as in the paper",
+    "fig7-mlp": "Figure 7 with multilayer perceptrons",
+    "fig7-peers": "PPO, A2C, TRPO and ARS on the same mazes",
 }
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of texts.
+
+    Attributes:
+        title: what stands above.
+        header: names of the columns.
+        rows: as long as the header, each.
+    """
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Table:
+        """Read what `dataclasses.asdict` wrote.
+
+        Raises:
+            KeyError: a key is missing.
+        """
+        return cls(data["title"], tuple(data["header"]), tuple(tuple(row) for row in data["rows"]))
 
 
 @dataclass(frozen=True)
@@ -36,6 +67,7 @@ class Report:
         findings: see `Finding`.
         setting: the size that was gone over.
         series: mean and standard error of every point, and of its ratio to EI.
+        tables: see `Table`; they stand between picture and findings.
     """
 
     figure: str
@@ -44,10 +76,12 @@ class Report:
     findings: tuple[Finding, ...]
     setting: Mapping[str, Any]
     series: Sequence[Mapping[str, Any]]
+    tables: tuple[Table, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return {
+        tables = {"tables": [plain(asdict(table)) for table in self.tables]} if self.tables else {}
+        return tables | {
             "schema": SCHEMA,
             "figure": self.figure,
             "title": self.title,
@@ -69,8 +103,9 @@ class Report:
             if data["schema"] != SCHEMA:
                 raise ValueError(f"schema {data['schema']!r} is not {SCHEMA}")
             findings = tuple(Finding.from_dict(each) for each in data["findings"])
-            plain = {name: data[name] for name in ("figure", "title", "caption", "setting", "series")}
-            return cls(findings=findings, **plain)
+            texts = {name: data[name] for name in ("figure", "title", "caption", "setting", "series")}
+            tables = tuple(Table.from_dict(each) for each in data.get("tables", ()))
+            return cls(findings=findings, tables=tables, **texts)
         except (ValueError, KeyError, TypeError) as error:
             raise ValueError(f"{path} is no stored figure ({error}): reproduce it again") from error
 

@@ -14,7 +14,7 @@ from maxpo_bench.leaderboard.score import ContractFailure
 from maxpo_bench.leaderboard.submission import Candidate, built_in, load_submission
 
 PAPER = ("ei", "ei_l2o", "ei_l1o")
-WRITTEN = re.compile(r"cells|fig\d+\..*|table1\..*|README\.md")
+WRITTEN = re.compile(r"cells|fig\d+[-a-z]*\..*|table1\..*|README\.md")
 """What we write into a folder that is a submission's too."""
 
 

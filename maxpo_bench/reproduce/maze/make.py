@@ -1,0 +1,53 @@
+"""From the name of a maze figure to what is drawn of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from maxpo_bench.leaderboard.submission import Candidate
+from maxpo_bench.reproduce.maze.agents import maze_agents
+from maxpo_bench.reproduce.maze.measure import fig7_cells, measure, search_cells
+from maxpo_bench.reproduce.maze.report import draw_fig7
+from maxpo_bench.reproduce.maze.search import draw_search
+from maxpo_bench.reproduce.maze.sizes import MazeSize
+from maxpo_bench.reproduce.report import Drawn
+
+Progress = Callable[[int, int], None]
+
+
+def reports_of(figure: str) -> tuple[str, ...]:
+    """Return the reports that are written for a figure that is asked for."""
+    return ("fig7", "fig7-adam", "fig7-settings") if figure == "fig7" else (figure,)
+
+
+def make(
+    figure: str,
+    size: MazeSize,
+    subjects: Sequence[Candidate],
+    folder: Path,
+    *,
+    workers: int | None = None,
+    progress: Progress | None = None,
+    tell: Progress | None = None,
+) -> list[Drawn]:
+    """Compute what is not stored yet of a maze figure, and draw it; interrupt at will, the next call goes on.
+
+    Args:
+        figure: "fig6", "fig7" or "fig7-search".
+        size: what to go over.
+        subjects: the estimators, of `maxpo_bench.reproduce.subjects.load_subjects`.
+        folder: of the stored cells, made if it is missing.
+        workers: cells at a time; None for one per core.
+        progress: called with (cells done, cells in all).
+        tell: called once with (cells computed now, cells in all), where there are cells.
+
+    Raises:
+        ValueError: an estimator fails; what was computed before is kept.
+    """
+    agents = maze_agents(subjects)
+    cells, draw = {"fig7": (fig7_cells, draw_fig7), "fig7-search": (search_cells, lambda m: [draw_search(m)])}[figure]
+    measured = measure(cells(size, agents), size, folder, workers=workers, progress=progress)
+    if tell is not None:
+        tell(measured.computed, len(measured.values))
+    return draw(measured)
