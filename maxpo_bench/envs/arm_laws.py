@@ -175,6 +175,8 @@ class TwoPointArms(ArmLaws):
         return np.where(uniforms < self.probabilities[arms], self.high[arms], self.low[arms])
 
     def _best_of(self, probabilities: Floats, k: int) -> float:
+        if k == 1:
+            return float(probabilities @ self.means)
         values = np.append(self.low, self.high)
         weights = np.append(probabilities * (1.0 - self.probabilities), probabilities * self.probabilities)
         order = np.argsort(values, kind="stable")

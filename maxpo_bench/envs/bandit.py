@@ -85,8 +85,10 @@ class ScalarBandit(BanditTask, TabularEnv):
     _last_arm = 0
 
     def _transition(self, state: int, action: int) -> tuple[int, float, bool]:
-        uniforms = uniform(self._key, self._counter)
-        self._counter += np.uint64(self.law.is_random)
+        uniforms = np.empty(0)
+        if self.law.is_random:
+            uniforms = uniform(self._key, self._counter)
+            self._counter += np.uint64(1)
         self._last_arm = action
         return state, float(self.law.draw(np.array([action]), uniforms)[0]), True
 

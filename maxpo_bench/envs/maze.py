@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from maxpo_bench.envs.base import Frame, TabularEnv, TabularTask
 from maxpo_bench.envs.episodes import EpisodeHistory
-from maxpo_bench.envs.maze_layout import DeadEndLength, MazeLayout
+from maxpo_bench.envs.maze_layout import DeadEndLength, MazeLayout, TransitionTable
 from maxpo_bench.envs.vector_base import TabularVectorEnv
 
 __all__ = ["DeadEndLength", "MazeEnv", "MazeLayout", "MazeTask", "MazeVectorEnv", "ScalarMaze", "VectorMaze"]
@@ -84,6 +84,9 @@ class VectorMaze(MazeTask, TabularVectorEnv):
         place = states + states if number == 2 else states * number  # in the tables' rows; an addition is faster
         place += actions
         return table.next_state.take(place), table.reward.take(place), table.terminated.take(place)
+
+    def _table(self) -> TransitionTable:
+        return self.layout.transitions
 
     def _ends(self, states: NDArray[np.int64], actions: NDArray[np.int64]) -> NDArray[np.int64]:
         del states, actions

@@ -5,8 +5,22 @@ from __future__ import annotations
 import gymnasium as gym
 import numpy as np
 import pytest
+from env_variants import env_class
 
-from maxpo_bench.envs import BanditEnv, BanditInstance, BanditVectorEnv, MazeEnv, MazeLayout, MazeVectorEnv
+from maxpo_bench.envs import (
+    ENVIRONMENTS,
+    BanditEnv,
+    BanditInstance,
+    BanditVectorEnv,
+    BernoulliBanditEnv,
+    HeavyTailBanditEnv,
+    MazeEnv,
+    MazeLayout,
+    MazeVectorEnv,
+    SafeRiskyBanditEnv,
+    StochasticMazeEnv,
+    WideMazeEnv,
+)
 
 ONES = np.ones(2, dtype=int)
 
@@ -28,15 +42,88 @@ CONSTRUCTORS = [
     (MazeEnv, {"dead_end_length": 3}, ValueError, 'dead_end_length must be 1, 2 or "mixed", got 3'),
     (MazeEnv, {"dead_end_length": "both"}, ValueError, "dead_end_length must be 1, 2 or \"mixed\", got 'both'"),
     (MazeEnv, {"dead_end_length": None}, TypeError, "dead_end_length must be an integer"),
+    (BernoulliBanditEnv, {"arm_probabilities": [0.5, 1.5]}, ValueError, r"arm_probabilities must be in \[0, 1\], got"),
+    (BernoulliBanditEnv, {"arm_probabilities": [np.nan]}, ValueError, "arm_probabilities must be a vector of at least"),
+    (
+        BernoulliBanditEnv,
+        {"arm_probabilities": [0.5], "num_arms": 2},
+        ValueError,
+        "contradicts the 1 arm_prob",
+    ),
+    (BernoulliBanditEnv, {"num_arms": 0}, ValueError, "num_arms must be at least 1, got 0"),
+    (BernoulliBanditEnv, {"instance": 1.0}, TypeError, "instance must be an integer, got 1.0"),
+    (HeavyTailBanditEnv, {"df": 1}, ValueError, "df must be greater than 1, since Student's t has no mean at 1: raise"),
+    (HeavyTailBanditEnv, {"df": 0.5}, ValueError, "df must be at least 1 and finite, got 0.5"),
+    (HeavyTailBanditEnv, {"df": np.inf}, ValueError, "df must be at least 1 and finite, got inf"),
+    (HeavyTailBanditEnv, {"df": "3"}, TypeError, "df must be a real number, got '3'"),
+    (HeavyTailBanditEnv, {"reward_noise": -1.0}, ValueError, "reward_noise must be at least 0 and finite, got -1.0"),
+    (
+        HeavyTailBanditEnv,
+        {"arm_rewards": [1, 2], "num_arms": 3},
+        ValueError,
+        "num_arms=3 contradicts the 2 arm_rewards",
+    ),
+    (SafeRiskyBanditEnv, {"num_arms": 1}, ValueError, "num_arms must be at least 2, got 1"),
+    (SafeRiskyBanditEnv, {"num_risky": 0}, ValueError, "num_risky must be at least 1, got 0"),
+    (SafeRiskyBanditEnv, {"num_risky": 10}, ValueError, "must leave a safe arm, got 10 of num_arms=10: lower it"),
+    (SafeRiskyBanditEnv, {"safe_reward": 1.0}, ValueError, "low_reward < safe_reward < risky_reward must hold, or one"),
+    (SafeRiskyBanditEnv, {"low_reward": 0.6}, ValueError, "better one for every k, got 0.6, 0.5 and 1"),
+    (SafeRiskyBanditEnv, {"low_reward": -np.inf}, ValueError, "low_reward must be finite, got -inf"),
+    (SafeRiskyBanditEnv, {"risky_reward": None}, TypeError, "risky_reward must be a real number, got None"),
+    (SafeRiskyBanditEnv, {"risky_probability": 1.1}, ValueError, "risky_probability must be at least 0 and at most 1"),
+    (StochasticMazeEnv, {"slip": 1.5}, ValueError, "slip must be at least 0 and at most 1, got 1.5"),
+    (StochasticMazeEnv, {"slip": True}, TypeError, "slip must be a real number, got True"),
+    (StochasticMazeEnv, {"reward_noise": -1}, ValueError, "reward_noise must be at least 0 and finite, got -1"),
+    (StochasticMazeEnv, {"length": 0}, ValueError, "length must be at least 1, got 0"),
+    (WideMazeEnv, {"num_actions": 1}, ValueError, "num_actions must be at least 2, got 1"),
+    (WideMazeEnv, {"num_actions": 3.0}, TypeError, "num_actions must be an integer, got 3.0"),
+    (WideMazeEnv, {"reward_noise": float("nan")}, ValueError, "reward_noise must be at least 0 and finite, got nan"),
+    (WideMazeEnv, {"majority_share": -0.1}, ValueError, "majority_share must be at least 0 and at most 1, got -0.1"),
     (BanditVectorEnv, {"num_envs": 0}, ValueError, "num_envs must be at least 1, got 0"),
     (MazeVectorEnv, {"autoreset_mode": "Samestep"}, ValueError, r"unknown autoreset_mode.*Did you mean 'SameStep'"),
 ]
 
 
-@pytest.mark.parametrize(("env_class", "kwargs", "error", "message"), CONSTRUCTORS)
-def test_constructors(env_class, kwargs, error, message):
+@pytest.mark.parametrize(("scalar_or_vector", "kwargs", "error", "message"), CONSTRUCTORS)
+def test_constructors(scalar_or_vector, kwargs, error, message):
     with pytest.raises(error, match=message):
-        env_class(**kwargs)
+        scalar_or_vector(**kwargs)
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_what_the_scalar_class_refuses_the_vector_class_refuses_too(env_id):
+    refused = [row for row in CONSTRUCTORS if row[0] is env_class(env_id)]
+    assert refused
+    for _, kwargs, error, message in refused:
+        with pytest.raises(error, match=message):
+            env_class(env_id, is_vector=True)(num_envs=2, **kwargs)
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_every_id_suggests_the_argument_that_was_meant(env_id):
+    for make in (gym.make, gym.make_vec):
+        with pytest.raises(TypeError, match=r"has no argument 'instanse'\. Did you mean 'instance'"):
+            make(env_id, instanse=1)
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_every_id_refuses_wrong_actions_policies_and_options_by_name(env_id):
+    env, envs = env_class(env_id)(), env_class(env_id, is_vector=True)(2)
+    number = env.num_actions
+    env.reset()
+    envs.reset()
+    with pytest.raises(ValueError, match=rf"action must be in 0 .. {number - 1}, got {number}"):
+        env.step(number)
+    with pytest.raises(ValueError, match=rf"actions must be in 0 .. {number - 1}, got {number} for environment 1"):
+        envs.step(np.array([0, number]))
+    shape = rf"policy must have shape \[num_states={env.num_states}, num_actions={number}\], got \(1, 1\)"
+    for one in (env, envs):
+        with pytest.raises(ValueError, match=shape):
+            one.exact_value([[1.0]])
+        with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+            one.exact_value(np.full((env.num_states, number), 1 / number), 0)
+    with pytest.raises(ValueError, match=f"unknown reset option 'start' for {env_id}. It takes none"):
+        env.reset(options={"start": 1})
 
 
 def test_a_mistyped_argument_is_recognised_through_make():
@@ -170,6 +257,10 @@ def test_layouts_and_instances_of_ones_own():
         MazeLayout(2, np.array([0, 2]), ONES)
     with pytest.raises(ValueError, match="dead_end_lengths must be a vector of the integers 1 and 2"):
         MazeLayout(2, ONES, np.array([1.0, 2.0]))
+    with pytest.raises(ValueError, match="correct_actions must be a vector of the integers 0 to 2"):
+        MazeLayout(2, np.array([0, 3]), ONES, num_actions=3)
+    with pytest.raises(ValueError, match="num_actions must be at least 2, got 1"):
+        MazeLayout(2, np.zeros(2, dtype=int), ONES, num_actions=1)
     with pytest.raises(ValueError, match=r"correct_actions must have shape \[length=3\], got \(2,\)"):
         MazeLayout(3, ONES, ONES)
     with pytest.raises(ValueError, match="one entry per arm, got 2 and 3"):

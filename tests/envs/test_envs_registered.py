@@ -88,6 +88,20 @@ def test_an_instance_changes_rewards_or_layout_and_a_seed_never_does():
 
 
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_the_instance_decides_the_task_and_the_seed_never_does(env_id):
+    def task(env):
+        bandit = getattr(env, "bandit", None)
+        return env.layout if bandit is None else bandit
+
+    env, same, other = (gym.make(env_id, instance=instance).unwrapped for instance in (3, 3, 4))
+    before = task(env)
+    for seed in (None, 0, 2**63 - 1):
+        env.reset(seed=seed)
+    assert task(env) == before == task(same)
+    assert task(other) != before
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_the_module_prefix_makes_an_import_unnecessary(env_id):
     assert gym.make(f"maxpo_bench:{env_id}").spec.id == env_id
     assert len(gym.make_vec(f"maxpo_bench:{env_id}", num_envs=3).reset()[0]) == 3
@@ -132,6 +146,10 @@ def test_the_package_lists_what_it_has():
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_the_class_docstring_is_the_card(env_id):
     card = type(gym.make(env_id).unwrapped).__doc__
+    first = card.splitlines()[0]
+    assert first.startswith("A ")
+    assert first.endswith(".")
+    assert len(first) < 100
     for heading in ("Mission", "Observation", "Action", "Reward", "Episode", "Seeds", "Ids"):
         assert f"**{heading}" in card
     assert "arXiv 2606.06080" in card

@@ -8,11 +8,22 @@ import time
 import gymnasium as gym
 import numpy as np
 import pytest
+from env_variants import RANDOM_VARIANTS
 
-from maxpo_bench.envs import BanditEnv, BanditVectorEnv, MazeEnv, MazeVectorEnv
+from maxpo_bench.envs import (
+    ENVIRONMENTS,
+    BanditEnv,
+    BanditVectorEnv,
+    MazeEnv,
+    MazeVectorEnv,
+    StochasticMazeEnv,
+    StochasticMazeVectorEnv,
+    WideMazeEnv,
+)
+from maxpo_bench.envs.bandit_picture import _scale
 from maxpo_bench.envs.canvas import BLUE, FOOTER, HEADER, HEIGHT, ORANGE, PX, RED, WIDTH
 from maxpo_bench.envs.episodes import DEPTH, EpisodeLog
-from maxpo_bench.envs.maze_picture import PALE_RED, geometry
+from maxpo_bench.envs.maze_picture import PALE_RED, _action_colour, geometry
 
 SHAPE = (480, 640, 3)
 
@@ -114,6 +125,105 @@ def test_frames_are_new_arrays():
     frame = env.render()
     frame[...] = 0
     assert env.render().any()
+
+
+@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+def test_every_id_draws_itself_under_its_own_name(env_id):
+    """Frames have the form that they promise, change with what happens, and a shown policy is seen."""
+    env = gym.make(env_id, render_mode="rgb_array", **RANDOM_VARIANTS[env_id]).unwrapped
+    env.reset(seed=0)
+    frames = [env.render()]
+    while not env.step(0)[2]:
+        pass
+    frames.append(env.render())
+    env.show_policy(np.full(env.num_actions, 1 / env.num_actions))
+    frames.append(env.render())
+    for frame in frames:
+        assert (frame.shape, frame.dtype) == (SHAPE, np.uint8)
+    for before, after in itertools.pairwise(frames):
+        assert (before != after).any()
+    text = gym.make(env_id, render_mode="ansi", **RANDOM_VARIANTS[env_id]).unwrapped
+    text.reset(seed=0)
+    assert text.render().startswith(env.title)
+
+
+def test_the_right_actions_of_a_wide_maze_show_by_colour_and_number():
+    env = WideMazeEnv(length=40, majority_share=0.3, num_actions=5, render_mode="rgb_array")
+    env.reset()
+    frame, shape = env.render().astype(int), geometry(env.layout)
+    colours = {action: _action_colour(action) for action in (0, 2, 3, 4)}
+    assert len(set(colours.values())) == 4
+    for state in range(1, 40):  # the agent hides the first
+        x, y = (shape.points[state] / PX).astype(int)
+        half = int(0.15 * shape.pitch / PX)
+        dot = frame[y - half : y + half + 1, x - half : x + half + 1].reshape(-1, 3)
+        seen = {action for action, colour in colours.items() if (dot == colour).all(axis=1).any()}
+        right = int(env.layout.correct_actions[state])
+        assert seen == ({right} if right != 1 else set())
+        assert right == 1 or (dot.min(axis=1) > 170).any()  # its number, in the colour of paper
+
+
+def test_a_noisy_walk_is_drawn_where_it_is_and_not_where_its_return_is():
+    env = WideMazeEnv(length=30, reward_noise=50.0, dead_end_length=2, render_mode="rgb_array")
+    shape = geometry(env.layout)
+    walk(env, 9)
+    x, y = (shape.points[9] / PX).astype(int)
+    assert tuple(env.render()[y, x].tolist()) == BLUE
+    wrong = (env.layout.correct_actions[9] + 1) % 4
+    env.step(wrong)
+    x, y = ((shape.points[9] + shape.tips[9]) / 2 / PX).astype(int)
+    assert tuple(env.render()[y, x].tolist()) == BLUE
+    env.step(0)
+    x, y = (shape.tips[9] / PX).astype(int)
+    assert tuple(env.render()[y, x].tolist()) == BLUE
+    env.reset()
+    assert tuple(env.render()[y, x].tolist()) == ORANGE
+
+
+@pytest.mark.parametrize("mode", ["Disabled", "SameStep", "NextStep"])
+def test_vector_mazes_with_chance_remember_where_walks_ended(mode):
+    kwargs = {"length": 6, "slip": 0.3, "reward_noise": 1.0, "dead_end_length": "mixed", "render_mode": "ansi"}
+    envs, singles = (
+        StochasticMazeVectorEnv(3, autoreset_mode=mode, **kwargs),
+        [StochasticMazeEnv(**kwargs) for _ in "abc"],
+    )
+    envs.reset(seed=[4, 5, 6])
+    for single, seed in zip(singles, (4, 5, 6), strict=True):
+        single.reset(seed=seed)
+    is_over = np.zeros(3, dtype=bool)
+    for _ in range(25):
+        terminated = envs.step(np.ones(3, dtype=int))[2]
+        for i, single in enumerate(singles):
+            if is_over[i] and mode == "NextStep":
+                single.reset()
+            elif single.step(1)[2] and mode != "NextStep":
+                single.reset()
+        is_over = terminated
+        if mode == "Disabled" and terminated.any():
+            envs.reset(options={"reset_mask": terminated})
+        assert list(envs.render()) == [single.render() for single in singles]
+
+
+def test_the_wide_maze_as_text():
+    env = WideMazeEnv(length=70, majority_share=0.5, num_actions=12, reward_noise=0.25, render_mode="ansi")
+    env.reset(seed=1)
+    path = "".join(line.split()[1] for line in env.render().splitlines()[1:])
+    digits = "0─23456789ab"
+    assert list(path[1:70]) == [digits[action] for action in env.layout.correct_actions[1:]]
+    assert env.render().splitlines()[0] == "Wide maze of 70 steps: steps 0, episodes 0"
+    total = sum(env.step(action)[1] for action in env.layout.correct_actions[:5])
+    assert env.render().splitlines()[0] == f"Wide maze of 70 steps: steps 5, return {total:.2f}, episodes 0"
+    env.step(env.layout.correct_actions[5] - 1)
+    assert "(dead): steps 5, return" in env.render()
+
+
+def test_pulls_far_out_do_not_flatten_the_picture():
+    values, pulls = np.array([-1.0, 1.0]), np.array([0.0, 0.2, -0.1, 0.3, 0.1, 1e6])
+    low, high = _scale(values, pulls, None)
+    assert low == -1.0
+    assert 1.0 <= high < 3.0
+    assert _scale(values, np.array([0.0, 0.0, 0.0, 0.0, 9.0]), None) == (-1.0, 9.0)
+    assert _scale(values, np.zeros(0), (np.array([-3.0, 1.0]), np.array([4.0, 1.0]))) == (-3.0, 4.0)
 
 
 @pytest.mark.parametrize("env_id", ["maxpo/Bandit-v0", "maxpo/Maze-v0"])
