@@ -61,7 +61,7 @@ def draw_map(axes: Axes, correct: Whole, lengths: Whole, *, columns: int, box: i
     axes.plot(*points.T, color=PATH, linewidth=1.1, solid_joinstyle="miter", label=PATH_LABEL, zorder=2)
     axes.plot(*points[0], "o", color="0.1", markersize=3.2, zorder=3)
     axes.plot(*points[-1], "*", color=GOAL, markeredgecolor="0.1", markeredgewidth=0.4, markersize=8, zorder=3)
-    axes.annotate("start", points[0], xytext=(-5, 0), textcoords="offset points", ha="right", va="center", fontsize=7)
+    axes.annotate("start", points[0], xytext=(-9, 0), textcoords="offset points", ha="right", va="center", fontsize=7)
     axes.annotate("goal", points[-1], xytext=(0, -5), textcoords="offset points", ha="center", va="top", fontsize=7)
     last = min(box, columns) - 0.5
     frame_x, frame_y = [-0.9, last, last, -0.9, -0.9], [-1.6, -1.6, 1.6, 1.6, -1.6]
