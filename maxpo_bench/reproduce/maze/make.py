@@ -7,6 +7,7 @@ from pathlib import Path
 
 from maxpo_bench.leaderboard.submission import Candidate
 from maxpo_bench.reproduce.maze.agents import maze_agents
+from maxpo_bench.reproduce.maze.blind import draw_fig6
 from maxpo_bench.reproduce.maze.measure import fig7_cells, measure, search_cells
 from maxpo_bench.reproduce.maze.report import draw_fig7
 from maxpo_bench.reproduce.maze.search import draw_search
@@ -45,6 +46,8 @@ def make(
     Raises:
         ValueError: an estimator fails; what was computed before is kept.
     """
+    if figure == "fig6":
+        return [draw_fig6(size)]
     agents = maze_agents(subjects)
     cells, draw = {"fig7": (fig7_cells, draw_fig7), "fig7-search": (search_cells, lambda m: [draw_search(m)])}[figure]
     measured = measure(cells(size, agents), size, folder, workers=workers, progress=progress)
