@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 import numpy as np
@@ -24,6 +25,11 @@ from maxpo_bench.envs.checks import (
 )
 from maxpo_bench.envs.episodes import EpisodeLog
 from maxpo_bench.envs.streams import MAX_SEED, check_seed, episode_seeds, stream_keys
+
+if TYPE_CHECKING:
+    from maxpo_bench.envs.table_stepper import Table, TableStepper
+
+FEWEST_COMPILED = 256
 
 
 class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
@@ -55,8 +61,6 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
         self._has_begun = False
         self._everyone = np.ones(self.num_envs, dtype=bool)
         self._everyone.flags.writeable = False
-        # making a Python integer of each state anew would take most of a step that restarts
-        self._boxed_states = np.arange(self.num_states).astype(object)
 
     @abstractmethod
     def _transition(
@@ -66,6 +70,21 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
 
         It leaves its arguments as they are. The actions that are not live are valid ones too.
         """
+
+    def _table(self) -> Table | None:
+        """Return the dynamics, if a table is all there is to `_transition`; a class defines both or neither."""
+        return None
+
+    @cached_property
+    def _stepper(self) -> TableStepper | None:
+        """What steps a large batch faster; importing Numba takes as long as many thousand steps of a small one."""
+        table = self._table()
+        is_same = _definer(type(self), "_table") is _definer(type(self), "_transition")
+        if table is None or not is_same or self._log is not None or self.num_envs < FEWEST_COMPILED:
+            return None
+        from maxpo_bench.envs.table_stepper import TableStepper
+
+        return TableStepper(table, self.autoreset_mode, self.num_envs)
 
     def reset(
         self, *, seed: Any = None, options: dict[str, Any] | None = None
@@ -86,6 +105,10 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
             TypeError: a seed or the mask has the wrong type.
             ValueError: a seed is not in [0, 2**63), the list has the wrong length or the mask the wrong shape.
         """
+        if seed is None and self._has_begun and self._stepper is not None:
+            observations = self._stepper.restart(self._states, self._is_over, options)
+            if observations is not None:
+                return observations, {}
         check_options(options, ("reset_mask",), self.name)
         mask = self._everyone
         if options is not None and "reset_mask" in options:
@@ -94,8 +117,7 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
             self._seed(seed, mask)
             self._was_reset |= mask
             self._has_begun = bool(self._was_reset.all())
-        self._begin(mask)
-        self._is_over &= ~mask
+        self._begin_except(~mask)
         return self._states.copy(), {}
 
     def _seed(self, seed: Any, mask: NDArray[np.bool_]) -> None:
@@ -114,10 +136,12 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
         self._counters[new] = 0
         self._has_key |= new
 
-    def _begin(self, which: NDArray[np.bool_]) -> None:
-        np.putmask(self._states, which, START_STATE)
+    def _begin_except(self, going_on: NDArray[np.bool_]) -> None:
+        """Start an episode in all other environments, by products: assignments by mask stumble over random masks."""
+        self._states *= going_on
+        self._is_over &= going_on
         if self._log is not None:
-            np.putmask(self._returns, which, 0.0)
+            self._returns *= going_on
 
     def step(
         self, actions: Any
@@ -139,6 +163,10 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
             TypeError: the actions are no integers.
             ValueError: the actions have the wrong shape or are out of range.
         """
+        if self._has_begun and self._stepper is not None:
+            done = self._stepper.step(self._states, self._is_over, actions)
+            if done is not None:
+                return done
         self._require_episodes()
         restart = self._is_over if self.autoreset_mode is AutoresetMode.NEXT_STEP and _any(self._is_over) else None
         live = self._everyone if restart is None else ~restart
@@ -146,20 +174,20 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
             actions = check_actions(actions, self.num_actions, live)
         self._states, rewards, terminated = self._transition(self._states, actions, live)
         if restart is not None:
-            np.putmask(rewards, restart, 0.0)
+            # the bits, since 0 times infinity is not 0
+            bits = rewards.view(np.int64)
+            bits *= live
             terminated &= live
         if self._log is not None:
             self._returns += rewards
             self._log.record(terminated, self._ends(self._states, actions), self._returns)
+        self._is_over = terminated.copy()
         if restart is not None:
-            self._begin(restart)
+            self._begin_except(live)
         info: dict[str, Any] = {}
-        if self.autoreset_mode is AutoresetMode.SAME_STEP:
-            if _any(terminated):
-                info = self._final_info(terminated)
-                self._begin(terminated)
-        else:
-            self._is_over = terminated.copy()
+        if self.autoreset_mode is AutoresetMode.SAME_STEP and _any(terminated):
+            info = self._final_info(terminated)
+            self._begin_except(~terminated)
         return self._states.copy(), rewards, terminated, np.zeros(self.num_envs, dtype=bool), info
 
     def _require_episodes(self) -> None:
@@ -184,7 +212,7 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
         )
 
     def _final_info(self, finished: NDArray[np.bool_]) -> dict[str, Any]:
-        final = self._boxed_states.take(self._states)
+        final = self._states.astype(object)
         final[~finished] = None
         return {"final_obs": final, "_final_obs": finished.copy(), "final_info": {}, "_final_info": finished.copy()}
 
@@ -218,6 +246,11 @@ def _seed_list(seed: Any, num_envs: int) -> tuple[NDArray[np.bool_], NDArray[np.
     seeds = np.zeros(num_envs, dtype=np.int64)
     seeds[chosen] = values
     return chosen, seeds
+
+
+def _definer(kind: type, name: str) -> type:
+    """Return the class that defines what a class inherits under a name."""
+    return next(each for each in kind.__mro__ if name in vars(each))
 
 
 def _any(which: NDArray[np.bool_]) -> bool:
