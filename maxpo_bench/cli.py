@@ -339,7 +339,7 @@ def plot(
 @app.command()
 def reproduce(
     what: Annotated[
-        list[str], typer.Argument(help="Any of table1, fig1, fig4, fig5, fig6, fig7, fig7-search; or all.")
+        list[str], typer.Argument(help="Any of table1, fig1, fig4, fig5, fig6, fig7, fig7-search, fig7-mlp; or all.")
     ],
     estimator: Annotated[
         list[str] | None,

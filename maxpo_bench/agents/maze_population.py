@@ -128,10 +128,10 @@ def train_population(
     Raises:
         ValueError: an unknown optimizer, a group size the estimator cannot use, or arguments out of range.
     """
-    estimator = _resolve(estimator, k, n)
+    estimator = resolve_estimator(estimator, k, n)
     rates = np.asarray(learning_rates, dtype=np.float64)
-    _check(rates, seeds, iterations, record_every, entropy_coef, optimizer)
-    layouts = _layouts(layout, rates.shape[0])
+    check_runs(rates, seeds, iterations, record_every, entropy_coef, optimizer)
+    layouts = mazes_of(layout, rates.shape[0])
     runs = Runs(layouts, rates, n, optimizer)
     records = Records(layouts[0].length, estimator.k, record_every)
     wanted = set(snapshot_at)
@@ -152,7 +152,7 @@ def train_population(
         if is_record and progress is not None:
             progress(done, iterations)
     theta, bias = runs.full()
-    policies = [_softmax(theta[run, : maze.num_states] + bias[run]) for run, maze in enumerate(layouts)]
+    policies = [softmax(theta[run, : maze.num_states] + bias[run]) for run, maze in enumerate(layouts)]
     return PopulationResult(
         estimator=estimator.name,
         k=estimator.k,
@@ -172,13 +172,13 @@ def train_population(
     )
 
 
-def _softmax(logits: Floats) -> Floats:
+def softmax(logits: Floats) -> Floats:
     """Softmax over the last axis."""
     weights = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
-def _layouts(layout: MazeLayout | Sequence[MazeLayout], runs: int) -> list[MazeLayout]:
+def mazes_of(layout: MazeLayout | Sequence[MazeLayout], runs: int) -> list[MazeLayout]:
     """Return one maze for each run, all of one length."""
     if not isinstance(layout, Sequence):
         return [layout] * runs
@@ -191,7 +191,7 @@ def _layouts(layout: MazeLayout | Sequence[MazeLayout], runs: int) -> list[MazeL
     return list(layout)
 
 
-def _resolve(estimator: Estimator | str, k: int | None, n: int) -> Estimator:
+def resolve_estimator(estimator: Estimator | str, k: int | None, n: int) -> Estimator:
     """Return the estimator for a name and k, or the given one, checked against n."""
     if isinstance(estimator, str):
         if k is None:
@@ -203,7 +203,7 @@ def _resolve(estimator: Estimator | str, k: int | None, n: int) -> Estimator:
     return estimator
 
 
-def _check(
+def check_runs(
     rates: Floats, seeds: Sequence[int], iterations: int, record_every: int, entropy_coef: float, optimizer: str
 ) -> None:
     """Raise ValueError for arguments out of range."""

@@ -90,12 +90,17 @@ class Records:
         if len(self.block) < self.record_every:
             return False
         returns = np.stack(self.block).astype(np.float64)
-        self.rows["return_mean"].append(returns.mean(axis=(0, 2)))
-        self.rows["max_at_k"].append(max_at_k(torch.from_numpy(returns), self.k).numpy().mean(axis=0))
+        self.rows["return_mean"].append(_mean_by_run(returns.mean(axis=2)))
+        self.rows["max_at_k"].append(_mean_by_run(max_at_k(torch.from_numpy(returns), self.k).numpy()))
         turns = 1 + runs.is_long if runs.has_turns else 1
         self.rows["env_steps"].append(_env_steps(np.stack(self.block), self.length, turns))
         self.block = []
         return True
+
+
+def _mean_by_run(values: Floats) -> Floats:
+    """Return the means `[P]` of `[T, P]`, each of its own contiguous row: to the last bit alike whatever P is."""
+    return np.ascontiguousarray(values.T).mean(axis=1)
 
 
 def _env_steps(lengths: NDArray[np.int64], length: int, dead_end_lengths: NDArray[np.int64] | int) -> Floats:

@@ -22,7 +22,14 @@ import torch
 from numpy.typing import NDArray
 
 from maxpo_bench.agents.maze_episodes import Floats, Ints
-from maxpo_bench.agents.maze_population import PopulationResult, Progress, _check, _layouts, _resolve, _softmax
+from maxpo_bench.agents.maze_population import (
+    PopulationResult,
+    Progress,
+    check_runs,
+    mazes_of,
+    resolve_estimator,
+    softmax,
+)
 from maxpo_bench.agents.maze_runs import Optimizer, uniform_rows
 from maxpo_bench.agents.mlp_runs import MLPRuns, one_thread
 from maxpo_bench.estimators import Estimator, max_at_k
@@ -93,14 +100,14 @@ def train_mlp_population(
             out of range.
         FloatingPointError: a run's network overflowed, its learning rate being far too high.
     """
-    estimator = _resolve(estimator, k, n)
+    estimator = resolve_estimator(estimator, k, n)
     rates = np.asarray(learning_rates, dtype=np.float64)
-    _check(rates, seeds, iterations, record_every, entropy_coef, optimizer)
+    check_runs(rates, seeds, iterations, record_every, entropy_coef, optimizer)
     if rates.max() > LARGEST_RATE:
         raise ValueError(f"learning rates of float32 networks must be at most {LARGEST_RATE:g}, got {rates.max():g}")
     if any(width < 1 for width in hidden_sizes):
         raise ValueError(f"hidden_sizes must be positive integers, got {tuple(hidden_sizes)}")
-    mazes = _layouts(layouts, rates.shape[0])
+    mazes = mazes_of(layouts, rates.shape[0])
     runs = MLPRuns(mazes, rates, seeds, optimizer, hidden_sizes)
     factors = estimator.scale_factor(n) / estimator.k, entropy_coef / n
     rows: dict[str, list[Floats]] = {name: [] for name in ("return_mean", "max_at_k", "env_steps", "p_action_1")}
@@ -116,7 +123,7 @@ def train_mlp_population(
             if progress is not None:
                 progress(done, iterations)
     theta, bias = runs.full()
-    policies = _softmax(theta + bias[:, None])
+    policies = softmax(theta + bias[:, None])
     return MLPPopulationResult(
         estimator=estimator.name,
         k=estimator.k,

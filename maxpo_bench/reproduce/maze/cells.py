@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from maxpo_bench.reproduce.maze.agents import EI_L2O, MazeAgent
 from maxpo_bench.seeding import derive_seed
 
 Progress = Callable[[int, int], None]
+Policy = Literal["tabular", "mlp"]
 
 COMPUTED_BY = (
     "registry.py",
@@ -34,6 +35,8 @@ COMPUTED_BY = (
     "reproduce/maze/cells.py",
 )
 """Sources that a cell's numbers depend on: this module and what it imports, but for writing files."""
+MLP = ("agents/collect.py", "agents/mlp*.py", "agents/policy.py")
+"""Those of multilayer perceptrons, besides."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class MazeSetting:
     """Where an agent is trained.
 
     Attributes:
+        policy: "tabular", or "mlp": a multilayer perceptron on the one-hot state.
         optimizer: "sgd" or "adam".
         share: majority share.
         dead_end_length: 1, 2 or "mixed".
@@ -58,6 +62,7 @@ class MazeSetting:
         seed: root of the seeds.
     """
 
+    policy: Policy
     optimizer: Optimizer
     share: float
     dead_end_length: DeadEndLength
@@ -98,8 +103,8 @@ class MazeCell:
 
     @property
     def has_variances(self) -> bool:
-        """Are variances measured along its training? Of EI and EI+L2O, at EI+L2O's policies (Eq 125)."""
-        return self.agent.name == EI_L2O
+        """Are variances measured along its training? Of EI and EI+L2O, at EI+L2O's tabular policies (Eq 125)."""
+        return self.agent.name == EI_L2O and self.setting.policy == "tabular"
 
     def content(self) -> dict[str, Any]:
         """Everything that determines the numbers."""
@@ -112,13 +117,13 @@ class MazeCell:
             "entropy_coef": self.agent.entropy_coef,
             "scale": metadata.scale,
             "source": self.agent.candidate.digest,
-            "formulas": cell_files.hash_of(COMPUTED_BY),
+            "formulas": cell_files.hash_of(COMPUTED_BY + (MLP if self.setting.policy == "mlp" else ())),
         }
 
     def path(self, folder: Path) -> Path:
         """Where it is kept."""
         s = self.setting
-        name = f"maze-{self.agent.name}-{s.optimizer}-share{s.share:g}-ends{s.dead_end_length}-n{s.n}-k{s.k}"
+        name = f"maze-{s.policy}-{self.agent.name}-{s.optimizer}-share{s.share:g}-ends{s.dead_end_length}-n{s.n}-k{s.k}"
         return cell_files.path_of(folder, name, self.content())
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -163,19 +168,7 @@ def compute(cell: MazeCell, progress: Progress | None = None) -> Values:
     at = cell.setting
     tuning, others = at.seeds()
     seeds, rates = [*tuning, *others], len(at.rates)
-    trained = train_population(
-        [at.maze(seed) for seed in seeds] * rates,
-        cell.agent.candidate.build(at.k),
-        n=at.n,
-        learning_rates=np.repeat(at.rates, len(seeds)),
-        seeds=seeds * rates,
-        iterations=at.iterations,
-        optimizer=at.optimizer,
-        entropy_coef=cell.agent.entropy_coef,
-        record_every=at.record_every,
-        snapshot_at=at.snapshot_iterations() if cell.has_variances else (),
-        progress=progress,
-    )
+    trained = _train(cell, progress)
 
     def by_rate(rows: Floats) -> tuple[Floats, Floats]:
         """Split the last axis, runs, into [rates, tuning seeds] and [rates, other seeds]."""
@@ -192,6 +185,29 @@ def compute(cell: MazeCell, progress: Progress | None = None) -> Values:
     ):
         values[name] = by_rate(rows)[1]
     return values | _variances(cell, trained, others) if cell.has_variances else values
+
+
+def _train(cell: MazeCell, progress: Progress | None) -> PopulationResult:
+    """Train a run for every learning rate and seed, the learning rate varying slowest, tuning seeds first."""
+    at = cell.setting
+    seeds, rates = [seed for part in at.seeds() for seed in part], len(at.rates)
+    options: dict[str, Any] = {
+        "n": at.n,
+        "learning_rates": np.repeat(at.rates, len(seeds)),
+        "seeds": seeds * rates,
+        "iterations": at.iterations,
+        "optimizer": at.optimizer,
+        "entropy_coef": cell.agent.entropy_coef,
+        "record_every": at.record_every,
+        "progress": progress,
+    }
+    mazes, estimator = [at.maze(seed) for seed in seeds] * rates, cell.agent.candidate.build(at.k)
+    if at.policy == "mlp":
+        from maxpo_bench.agents.mlp_population import train_mlp_population
+
+        return train_mlp_population(mazes, estimator, **options)
+    snapshots = at.snapshot_iterations() if cell.has_variances else ()
+    return train_population(mazes, estimator, snapshot_at=snapshots, **options)
 
 
 def _variances(cell: MazeCell, trained: PopulationResult, seeds: list[int]) -> Values:

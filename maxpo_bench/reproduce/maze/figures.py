@@ -18,29 +18,36 @@ RATIO = "Variance ratio\nEI+L2O / EI"
 _K_COLORS, _K_MARKERS = ("#0b3c5d", "#328cc1", "#8fc1e3", "#b7c9d6"), "os^D"
 
 
-def draw_curves(curves: Frame, ratios: Frame, caption: str) -> Figure:
+def draw_curves(curves: Frame, ratios: Frame | None, caption: str, *, by: str = "group_size") -> Figure:
     """Return and P(action 1) of every agent, and the variance ratio at EI+L2O's policies, a column for each n.
 
     Args:
-        curves: columns agent, group_size, seed, iteration, return, p_action_1.
-        ratios: columns group_size, k, seed, iteration, ratio; a line for each K. Without rows, that row is left out.
+        curves: columns agent, group_size, share, optimizer, seed, iteration, return, p_action_1.
+        ratios: columns group_size, k, seed, iteration, ratio; a line for each K. None leaves that row out.
         caption: what stands below.
+        by: what the columns go over, "group_size" or "share"; with the latter there are two rows for each optimizer.
     """
-    sizes = sorted(int(size) for size in curves["group_size"].unique())
-    rows = 2 if ratios.empty else 3
-    figure, grid = new_figure(rows, len(sizes), width=DOUBLE_COLUMN, height=1.55 * rows, sharex="col", sharey="row")
-    for column, size in enumerate(sizes):
-        here = curves[curves["group_size"] == size]
-        for row, value in enumerate(("return", "p_action_1")):
-            _agent_lines(grid[row][column], here, "iteration", value)
-        grid[0][column].set_title(f"$n = {size}$")
-        grid[1][column].set_ylim(0.45, 1.02)
-        if rows == 3:
-            _ratio_lines(grid[2][column], ratios[ratios["group_size"] == size])
+    values = sorted(curves[by].unique())
+    optimizers = [name for name in OPTIMIZER_LABELS if (curves["optimizer"] == name).any()]
+    rows = [(name, value) for name in optimizers for value in ("return", "p_action_1")]
+    count = len(rows) + (ratios is not None)
+    figure, grid = new_figure(count, len(values), width=DOUBLE_COLUMN, height=1.55 * count, sharex="col", sharey="row")
+    for column, place in enumerate(values):
+        here = curves[curves[by] == place]
+        for row, (optimizer, value) in enumerate(rows):
+            _agent_lines(grid[row][column], here[here["optimizer"] == optimizer], "iteration", value)
+            if value == "p_action_1":
+                grid[row][column].set_ylim(0.45, 1.02)
+        if ratios is not None:
+            _ratio_lines(grid[-1][column], ratios[ratios[by] == place])
+        grid[0][column].set_title(f"$n = {place}$" if by == "group_size" else f"majority share {place:g}")
         grid[-1][column].set_xlabel("Iteration")
         grid[-1][column].margins(x=0.03)
-    for row, label in enumerate(("Mean return", "$P$(action 1)", RATIO)[:rows]):
-        grid[row][0].set_ylabel(label)
+    for row, (optimizer, value) in enumerate(rows):
+        label = "Mean return" if value == "return" else "$P$(action 1)"
+        grid[row][0].set_ylabel(f"{OPTIMIZER_LABELS[optimizer]}\n{label}" if len(optimizers) > 1 else label)
+    if ratios is not None:
+        grid[-1][0].set_ylabel(RATIO)
     figure.align_ylabels()
     return finish(figure, caption)
 

@@ -6,15 +6,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from maxpo_bench.leaderboard.submission import Candidate
-from maxpo_bench.reproduce.maze.agents import maze_agents
+from maxpo_bench.reproduce.maze.agents import MazeAgent, maze_agents
 from maxpo_bench.reproduce.maze.blind import draw_fig6
-from maxpo_bench.reproduce.maze.measure import fig7_cells, measure, search_cells
+from maxpo_bench.reproduce.maze.cells import MazeCell
+from maxpo_bench.reproduce.maze.measure import Measured, fig7_cells, measure, mlp_cells, search_cells
+from maxpo_bench.reproduce.maze.mlp import draw_mlp
 from maxpo_bench.reproduce.maze.report import draw_fig7
 from maxpo_bench.reproduce.maze.search import draw_search
 from maxpo_bench.reproduce.maze.sizes import MazeSize
 from maxpo_bench.reproduce.report import Drawn
 
 Progress = Callable[[int, int], None]
+Draw = Callable[[Measured], list[Drawn]]
 
 
 def reports_of(figure: str) -> tuple[str, ...]:
@@ -35,7 +38,7 @@ def make(
     """Compute what is not stored yet of a maze figure, and draw it; interrupt at will, the next call goes on.
 
     Args:
-        figure: "fig6", "fig7" or "fig7-search".
+        figure: "fig6", "fig7", "fig7-search" or "fig7-mlp".
         size: what to go over.
         subjects: the estimators, of `maxpo_bench.reproduce.subjects.load_subjects`.
         folder: of the stored cells, made if it is missing.
@@ -49,8 +52,15 @@ def make(
     if figure == "fig6":
         return [draw_fig6(size)]
     agents = maze_agents(subjects)
-    cells, draw = {"fig7": (fig7_cells, draw_fig7), "fig7-search": (search_cells, lambda m: [draw_search(m)])}[figure]
+    cells, draw = _FROM_CELLS[figure]
     measured = measure(cells(size, agents), size, folder, workers=workers, progress=progress)
     if tell is not None:
         tell(measured.computed, len(measured.values))
     return draw(measured)
+
+
+_FROM_CELLS: dict[str, tuple[Callable[[MazeSize, Sequence[MazeAgent]], list[MazeCell]], Draw]] = {
+    "fig7": (fig7_cells, draw_fig7),
+    "fig7-search": (search_cells, lambda measured: [draw_search(measured)]),
+    "fig7-mlp": (mlp_cells, lambda measured: [draw_mlp(measured)]),
+}

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,12 +48,12 @@ class Measured:
             for seed in range(cell.setting.instances)
         )
 
-    def curves(self, optimizer: Optimizer, share: float, k: int, rate: float | None = None) -> Frame:
+    def curves(self, optimizer: Optimizer, share: float | None, k: int, rate: float | None = None) -> Frame:
         """One row per agent, n, point and evaluation seed of one setting; REINFORCE stands for every K.
 
         Args:
             optimizer: "sgd" or "adam".
-            share: majority share.
+            share: majority share; None for all.
             k: objective size.
             rate: learning rate of all; None for the chosen ones.
         """
@@ -62,7 +62,7 @@ class Measured:
             | {"seed": seed, "iteration": (point + 1) * cell.setting.record_every}
             | {name: values[f"curve_{name}"][point, number, seed] for name in ("return", "p_action_1")}
             for cell, values, each in self._each()
-            if (cell.setting.optimizer, cell.setting.share, each) == (optimizer, share, k)
+            if (cell.setting.optimizer, each) == (optimizer, k) and share in (None, cell.setting.share)
             for number in [chosen(values) if rate is None else cell.setting.rates.index(rate)]
             for point in range(len(values["curve_return"]))
             for seed in range(cell.setting.instances)
@@ -111,7 +111,7 @@ def _cells(
     objectives: Sequence[int],
 ) -> list[MazeCell]:
     return [
-        MazeCell(setting_of(size, optimizer, share, dead_end_length, n, k), agent)
+        MazeCell(_setting(size, optimizer, share, dead_end_length, n, k), agent)
         for optimizer in OPTIMIZERS
         for share in shares
         for n in size.group_sizes
@@ -121,26 +121,41 @@ def _cells(
     ]
 
 
-def setting_of(
+def mlp_cells(size: MazeSize, agents: Sequence[MazeAgent]) -> list[MazeCell]:
+    """Figure 7 with multilayer perceptrons, at one n and K."""
+    n, k = size.mlp_group_size, size.k
+    return [
+        MazeCell(
+            replace(
+                _setting(size, optimizer, share, 1, n, k),
+                policy="mlp",
+                rates=size.mlp_rates(optimizer),
+                tuning=size.mlp_tuning,
+                instances=size.mlp_instances,
+            ),
+            agent,
+        )
+        for optimizer in OPTIMIZERS
+        for share in size.shares
+        for agent in agents
+        if agent.candidate.supports(n, k)
+    ]
+
+
+def _setting(
     size: MazeSize, optimizer: Optimizer, share: float, dead_end_length: DeadEndLength, n: int, k: int
 ) -> MazeSetting:
-    """Return one setting of a size."""
+    """Return one setting of tabular policies."""
+    same = ("length", "iterations", "last", "record_every", "snapshots", "num_groups", "tuning", "instances", "seed")
     return MazeSetting(
+        policy="tabular",
         optimizer=optimizer,
         share=share,
         dead_end_length=dead_end_length,
         n=n,
         k=k,
         rates=size.rates(optimizer),
-        length=size.length,
-        iterations=size.iterations,
-        last=size.last,
-        record_every=size.record_every,
-        snapshots=size.snapshots,
-        num_groups=size.num_groups,
-        tuning=size.tuning,
-        instances=size.instances,
-        seed=size.seed,
+        **{name: getattr(size, name) for name in same},
     )
 
 

@@ -162,7 +162,7 @@ def _at(frame: Frame, optimizer: str, share: float) -> Frame:
     return frame[(frame["optimizer"] == optimizer) & (frame["share"] == share)]
 
 
-def points(curves: Frame, ratios: Frame) -> list[dict[str, Any]]:
+def points(curves: Frame, ratios: Frame | None) -> list[dict[str, Any]]:
     """Mean and standard error of every point of the curves and of the logarithm of the ratio."""
     import numpy as np
 
@@ -170,7 +170,7 @@ def points(curves: Frame, ratios: Frame) -> list[dict[str, Any]]:
     for panel in ("return", "p_action_1"):
         rows = curves.groupby(["agent", "group_size", "k", "iteration"])[panel].agg(mean="mean", standard_error="sem")
         found += [{"panel": panel, **rounded(row)} for row in rows.reset_index().to_dict("records")]
-    if len(ratios):
+    if ratios is not None:
         logs = ratios.assign(log=np.log(ratios["ratio"]))
         rows = logs.groupby(["group_size", "k", "iteration"])["log"].agg(log_mean="mean", log_standard_error="sem")
         found += [{"panel": "ratio", **rounded(row)} for row in rows.reset_index().to_dict("records")]

@@ -62,8 +62,8 @@ class MazeSize:
     mlp_group_size: int = 16
     mlp_instances: int = 5
     mlp_tuning: int = 3
-    mlp_sgd_rates: Rates = (0.01, 0.03, 0.1, 0.3, 1.0)
-    mlp_adam_rates: Rates = (0.0001, 0.0003, 0.001, 0.003, 0.01)
+    mlp_sgd_rates: Rates = (0.0003, 0.001, 0.003, 0.01, 0.03)
+    mlp_adam_rates: Rates = (0.00003, 0.0001, 0.0003, 0.001, 0.003)
 
     def __post_init__(self) -> None:
         if min(self.instances, self.mlp_instances) < 2:
