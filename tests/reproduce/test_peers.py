@@ -8,7 +8,7 @@ import pytest
 from stable_baselines3.common.callbacks import BaseCallback
 
 from maxpo_bench.agents import make_agent
-from maxpo_bench.agents.registry import find_agent
+from maxpo_bench.agents.registry import AGENTS, MissingExtraError, find_agent
 from maxpo_bench.envs.maze import MazeLayout
 from maxpo_bench.registry import UnknownNameError
 from maxpo_bench.reproduce.peer_run import OF_THE_SEED, LastEpisodes, execute
@@ -188,7 +188,7 @@ def test_a_lost_run_is_trained_again_to_the_same_numbers(measured):
     assert [row.final_returns for row in again] == [row.final_returns for row in rows]
 
 
-def test_what_is_wrong_is_said_before_anything_runs(tmp_path):
+def test_what_is_wrong_is_said_before_anything_runs(tmp_path, monkeypatch):
     with pytest.raises(UnknownNameError, match="'ppo'"):
         measure_peers(tmp_path, share=0.8, budget=100, peers=["pppo"])
     with pytest.raises(ValueError, match="budget must be positive, got 0"):
@@ -199,6 +199,10 @@ def test_what_is_wrong_is_said_before_anything_runs(tmp_path):
         measure_peers(tmp_path, share=0.8, budget=100, tuning_seeds=[4, 5], seeds=[4])
     with pytest.raises(ValueError, match=r"learning_rates has 'trpo': \[0.1\]"):
         measure_peers(tmp_path, share=0.8, budget=100, peers=["ppo"], learning_rates={"trpo": [0.1]})
+    without = dataclasses.replace(find_agent("ars"), missing="maxpo-bench[contrib]")
+    monkeypatch.setattr(AGENTS, "get", lambda name: without)
+    with pytest.raises(MissingExtraError, match=r"'ars' needs a package more: pip install 'maxpo-bench\[contrib\]'"):
+        measure_peers(tmp_path, share=0.8, budget=100, peers=["ars"])
     assert list(tmp_path.iterdir()) == []
 
 
