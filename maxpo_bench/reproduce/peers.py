@@ -15,7 +15,7 @@ What is not tuned (`PEERS`) was chosen once, in runs of 1.5 million steps in a m
 - TRPO: its critic makes 10 steps on the whole rollout with step size 0.1; damping 0.01 in place of 0.1, since one state
   among a thousand has a share of the Fisher information that 0.1 drowns: that nearly doubled its return.
 - ARS: 64 perturbations in both directions with its default standard deviation 0.05, of which the best 16 count. With 32
-  and 8 perturbations it did not leave the return of always taking action 1.
+  and 8 perturbations it stayed at a return of 14, with 64 it came to 56.
 """
 
 from __future__ import annotations
