@@ -13,8 +13,9 @@ from scipy.special import gammaln, ndtr, ndtri, stdtr, stdtrit
 
 Floats = NDArray[np.float64]
 
-_TAIL = 1e-17  # of k draws, what lies further out is left to the closed form of the tails
-_TOLERANCE = 1e-13  # of the integral
+_LIGHT_TAIL, _HEAVY_TAIL = 1e-17, 1e-7  # of k draws, what lies further out is left to the expansion of the tails
+_NEGLIGIBLE = 1e-34  # weights, of k draws
+_TOLERANCE = 1e-14  # of the integral
 _SCALES = 4.0  # panels to begin with are at most that many scales wide where a component is
 _PANELS = 8  # evaluated together: few, so that few components are near them
 _BLOCK = 1 << 18  # entries of a matrix [nodes, components]: bounds the memory
@@ -25,10 +26,20 @@ _TO_LEGENDRE = np.linalg.inv(np.polynomial.legendre.legvander(_NODES, _NODES.siz
 class Kernel(ABC):
     """A continuous law that is symmetric around 0 and has a mean.
 
-    `has_light_tails` says that what lies beyond ``reach(1e-17)`` matters to no integral either.
+    `has_light_tails` says that what lies beyond ``reach(1e-17)`` matters to no integral either; else P(Z > z) is of the
+    order z^-power.
     """
 
     has_light_tails: ClassVar[bool] = False
+
+    @property
+    @abstractmethod
+    def power(self) -> float:
+        """The power of the tails, infinite for light ones."""
+
+    @abstractmethod
+    def density(self, z: Floats) -> Floats:
+        """The density ``[...]``."""
 
     @abstractmethod
     def below(self, z: Floats) -> Floats:
@@ -53,6 +64,15 @@ class Normal(Kernel):
 
     has_light_tails = True
 
+    @property
+    def power(self) -> float:
+        """Infinite: the tails are lighter than any power."""
+        return math.inf
+
+    def density(self, z: Floats) -> Floats:
+        """phi(z)."""
+        return np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
+
     def below(self, z: Floats) -> Floats:
         """P(Z <= z)."""
         return ndtr(z)
@@ -63,7 +83,7 @@ class Normal(Kernel):
 
     def excess(self, z: Floats) -> Floats:
         """phi(z) - z P(Z > z), of which nothing is left below 1e-300 and rounding can't make it negative."""
-        return np.maximum(np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi) - z * ndtr(-z), 0.0)
+        return np.maximum(self.density(z) - z * ndtr(-z), 0.0)
 
 
 @dataclass(frozen=True)
@@ -76,6 +96,17 @@ class StudentT(Kernel):
 
     df: float
 
+    @property
+    def power(self) -> float:
+        """The degrees of freedom."""
+        return self.df
+
+    def density(self, z: Floats) -> Floats:
+        """Gamma((df + 1) / 2) / (Gamma(df / 2) sqrt(df pi)) (1 + z^2 / df)^(-(df + 1) / 2)."""
+        df = self.df
+        constant = gammaln((df + 1) / 2) - gammaln(df / 2) - np.log(df * np.pi) / 2
+        return np.exp(constant - (df + 1) / 2 * np.log1p(z**2 / df))
+
     def below(self, z: Floats) -> Floats:
         """P(T <= z)."""
         return stdtr(self.df, z)
@@ -87,9 +118,7 @@ class StudentT(Kernel):
     def excess(self, z: Floats) -> Floats:
         """f(z) (df + z^2) / (df - 1) - z P(T > z), with f the density."""
         df = self.df
-        constant = gammaln((df + 1) / 2) - gammaln(df / 2) - np.log(df * np.pi) / 2
-        density = np.exp(constant - (df + 1) / 2 * np.log1p(z**2 / df))
-        return np.maximum(density * (df + z**2) / (df - 1) - z * stdtr(df, -z), 0.0)
+        return np.maximum(self.density(z) * (df + z**2) / (df - 1) - z * stdtr(df, -z), 0.0)
 
 
 NORMAL = Normal()
@@ -143,8 +172,8 @@ def expected_best(locations: Floats, scales: Floats, weights: Floats, k: int, ke
     """Return E[max of k independent draws] from the mixture F(x) = sum_i w_i P(Z <= (x - m_i) / s_i).
 
     It is the mean plus the integral of F (1 - F^(k-1)), which vanishes at both ends. Adaptive Gauss-Legendre panels
-    cover what k draws reach; beyond, where F or 1 - F is below 1e-17 / k, the integral is the components' expected
-    excess in closed form. The error is about 1e-12 of the integral.
+    cover what k draws reach; beyond, where F or 1 - F is small, the integral is expanded in powers of it. The error is
+    about 1e-12 of the integral.
 
     Args:
         locations: ``[C]`` m_i.
@@ -157,26 +186,45 @@ def expected_best(locations: Floats, scales: Floats, weights: Floats, k: int, ke
     mean = mixture.mean
     if k == 1:
         return mean
-    mixture = mixture.without(_TAIL**2 / k)
-    locations, scales, weights = mixture.locations, mixture.scales, mixture.weights
-    reach = kernel.reach(_TAIL / k)
+    mixture = mixture.without(_NEGLIGIBLE / k)
+    locations, scales = mixture.locations, mixture.scales
+    reach = kernel.reach((_LIGHT_TAIL if kernel.has_light_tails else _HEAVY_TAIL) / k)
     low, high = float((locations - reach * scales).min()), float((locations + reach * scales).max())
-    left = float(weights * scales @ kernel.excess((locations - low) / scales))
-    right = (k - 1) * float(weights * scales @ kernel.excess((high - locations) / scales))
     edges = np.union1d(_panel_edges(locations, scales, low, high), [mean])
-    return mean + left + _integral(mixture, edges, mean, reach, k) + right
+    left, left_square = _beyond(mixture, low, 1.0)
+    right, right_square = _beyond(mixture, high, -1.0)
+    # F - F^k below, and with S = 1 - F above (k - 1) S - k (k - 1) / 2 S^2, both up to third powers
+    tails = left - (left_square if k == 2 else 0.0) + (k - 1) * (right - k / 2 * right_square)
+    return mean + tails + _integral(mixture, edges, mean, reach, k)
+
+
+def _beyond(mixture: Mixture, end: float, side: float) -> tuple[float, float]:
+    """Integrals of the tail's probability and of its square from ``end`` outwards (``side`` 1: down to -infinity).
+
+    The first is the components' expected excess. In the second a probability S with density f is taken as a power of
+    the distance with the kernel's exponent p: S^3 / f * p / (2 p - 1).
+    """
+    kernel, scales = mixture.kernel, mixture.scales
+    z = side * (mixture.locations - end) / scales
+    first = float(mixture.weights * scales @ kernel.excess(z))
+    probability = float(mixture.weights @ kernel.below(-z))
+    density = float(mixture.weights / scales @ kernel.density(z))
+    if density == 0.0:
+        return first, 0.0
+    return first, probability**3 / density / (2.0 - 1.0 / kernel.power)
 
 
 def _panel_edges(locations: Floats, scales: Floats, low: float, high: float) -> Floats:
     """Edges of panels from ``low`` to ``high``.
 
-    Away from a component they are as wide as it is distant, or half that where they approach it, so that none passes
-    it by; near it they have a few of its scales, which 16 nodes can't miss. What is too coarse is halved later.
+    Away from a component they are three times as wide as it is distant, or three quarters of that where they approach
+    it, so that none passes it by; near it they have a few of its scales, which 16 nodes can't miss. What is too coarse
+    is halved later.
     """
     edges = [low]
     while edges[-1] < high:
         distances = edges[-1] - locations
-        widths = np.maximum(_SCALES * scales, distances * np.where(distances < 0, -0.5, 1.0))
+        widths = np.maximum(_SCALES * scales, distances * np.where(distances < 0, -0.75, 3.0))
         edges.append(edges[-1] + float(widths.min()))
     edges[-1] = high
     return np.array(edges)
