@@ -304,16 +304,21 @@ class GroupPolicyGradient(SavableAgent):
             callbacks.update_locals({"alive": alive, "rewards": rewards, "dones": ended})
             return callbacks.on_step()
 
+        # without callbacks nobody looks between the steps
+        is_watched = not (isinstance(callbacks, CallbackList) and not callbacks.callbacks)
         self.policy.prepare()
         actions_rng = np.random.default_rng(derive_seed(self._root_seed, "actions", iteration))
-        return collect(
+        rollout = collect(
             env,
             self.policy,
             self._episode_seeds(iteration),
             actions_rng,
             max_episode_steps=self.max_episode_steps,
-            on_step=on_step,
+            on_step=on_step if is_watched else None,
         )
+        if rollout is not None and not is_watched:
+            self.num_timesteps += rollout.num_steps
+        return rollout
 
     def _episode_seeds(self, iteration: int) -> list[int]:
         rng = np.random.default_rng(derive_seed(self._root_seed, "episodes", iteration))

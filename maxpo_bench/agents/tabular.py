@@ -95,7 +95,10 @@ class TabularPolicy(GroupPolicy):
     def sample(self, observations: Any, rng: np.random.Generator) -> NDArray[np.int64]:
         """Draw actions `[m]` by inverting the cumulative distribution, one uniform number each."""
         rows = self._tables.inner_cdf[self._rows(observations)]
-        return (rng.random(len(rows))[:, None] >= rows).sum(axis=1)
+        is_past = rng.random(len(rows))[:, None] >= rows
+        if self.num_actions == 2:  # one column is its own sum
+            return is_past.ravel().astype(np.int64)
+        return is_past.sum(axis=1)
 
     def best(self, observations: Any) -> NDArray[np.intp]:
         """Return the most probable actions `[m]`, the first of tied ones."""
@@ -118,10 +121,13 @@ class TabularPolicy(GroupPolicy):
 
     def square_norms(self, rollout: Rollout, weights: Floats, parts: NDArray[np.intp], num_parts: int) -> Floats:
         """See `GroupPolicy.square_norms`."""
-        states, step_parts = self._rows(rollout.observations), parts[rollout.episode]
-        keys, cell = np.unique(step_parts * self.num_states + states, return_inverse=True)
+        states, step_weights = self._rows(rollout.observations), weights[rollout.episode]
+        if num_parts == 1:
+            return self._square_norm(
+                self._scores(states, rollout.actions, step_weights, self.num_states, self._tables.probs)
+            )
+        keys, cell = np.unique(parts[rollout.episode] * self.num_states + states, return_inverse=True)
         key_part, key_state = np.divmod(keys, self.num_states)
-        step_weights = weights[rollout.episode]
         scores = self._scores(cell, rollout.actions, step_weights, len(keys), self._tables.probs[key_state])
         norms = _sums(key_part, np.einsum("ka,ka->k", scores, scores), num_parts)
         if self.bias is not None:
@@ -129,6 +135,14 @@ class TabularPolicy(GroupPolicy):
             np.add.at(sums, key_part, scores)
             norms += np.einsum("pa,pa->p", sums, sums)
         return norms
+
+    def _square_norm(self, gradient: Floats) -> Floats:
+        """Return `[1]` the squared norm of a gradient `[S, A]` of theta and of what follows for b."""
+        total = float(np.vdot(gradient, gradient))
+        if self.bias is not None:
+            sums = gradient.sum(axis=0)
+            total += float(sums @ sums)
+        return np.array([total])
 
     def _rows(self, observations: Any) -> Any:
         return observations - self._first_state if self._first_state else observations

@@ -286,6 +286,23 @@ def test_callbacks_see_every_step_and_can_stop():
     assert (watch.steps, watch.rollouts, len(agent.iteration_log)) == (4, 3, 3)
 
 
+def test_a_watched_training_is_the_same():
+    def make():
+        return EIL2O("maxpo/Maze-v0", env_kwargs={"length": 9})
+
+    class Count(BaseCallback):
+        seen = 0
+
+        def _on_step(self):
+            self.seen += len(self.locals["alive"])
+            return True
+
+    count = Count()
+    watched, alone = make().learn(iterations=4, callback=count), make().learn(iterations=4)
+    assert watched.iteration_log == alone.iteration_log
+    assert watched.num_timesteps == alone.num_timesteps == count.seen == alone.iteration_log[-1]["timesteps"]
+
+
 def test_logger_gets_the_iteration(capsys):
     agent = bandit_agent("ei", verbose=1).learn(iterations=2, log_interval=1)
     assert "ep_rew_mean" in capsys.readouterr().out

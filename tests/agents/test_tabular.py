@@ -75,6 +75,29 @@ def test_square_norms_equal_those_of_separate_gradients(bias):
     np.testing.assert_allclose(policy.square_norms(rollout, weights, parts, 4), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_square_norm_of_one_part_is_that_of_the_gradient(bias):
+    rng = np.random.default_rng(4)
+    policy = make_policy(5, 3, bias, rng, start=2)
+    rollout = random_rollout(5, 3, rng, start=2)
+    weights = rng.normal(size=len(LENGTHS))
+    policy.set_gradient(rollout, weights, 0.0)
+    expected = sum(float((parameter.grad**2).sum()) for parameter in policy.parameters())
+    found = policy.square_norms(rollout, weights, np.zeros(len(LENGTHS), dtype=int), 1)
+    np.testing.assert_allclose(found, [expected], rtol=1e-12)
+
+
+@pytest.mark.parametrize("num_actions", [2, 3])
+def test_a_sample_is_the_first_action_whose_cumulative_probability_exceeds_the_uniform_number(num_actions):
+    policy = make_policy(4, num_actions, True, np.random.default_rng(8))
+    states = np.random.default_rng(9).integers(4, size=500)
+    actions = policy.sample(states, np.random.default_rng(10))
+    cumulative = policy.probabilities()[states].cumsum(axis=1)
+    uniform = np.random.default_rng(10).random(500)
+    assert actions.dtype == np.int64
+    assert actions.tolist() == [int(np.argmax(row > u)) for row, u in zip(cumulative, uniform, strict=True)]
+
+
 def test_samples_follow_the_probabilities():
     """Chi-square test at level 1e-7 in each of two states."""
     rng = np.random.default_rng(5)
