@@ -52,6 +52,29 @@ def test_mixtures_of_light_students_equal_adaptive_integration(k):
     assert value == pytest.approx(expected, rel=1e-11)
 
 
+@pytest.mark.parametrize("k", [2, 3, 50])
+@pytest.mark.parametrize("df", [1.2, 1.5, 3.0])
+def test_mixtures_of_heavy_students_equal_integration_on_a_logarithmic_axis(df, k):
+    """With x = e^u - 1 and -x apart, the integrand falls like e^(-(df - 1) u) and is followed until nothing is left."""
+    locations, scales, weights = np.array([0.0, 3.0, -1.0]), np.array([1.0, 0.05, 8.0]), np.array([0.4, 0.5, 0.1])
+
+    def integrand(u, sign):
+        x = sign * np.expm1(u)
+        below, above = (float(weights @ stdtr(df, s * (x - locations) / scales)) for s in (1.0, -1.0))
+        share = 1.0 - below ** (k - 1) if below < 0.5 else -np.expm1((k - 1) * np.log1p(-above))
+        return np.exp(u) * below * share
+
+    near = np.log1p(np.abs(locations[:, None] + scales[:, None] * np.linspace(-6, 6, 25))).ravel()
+    points = np.unique(np.concatenate([[0.0], near, np.arange(3.0, 40.0 / (df - 1), 2.0)]))
+    total = sum(
+        quad(integrand, a, b, args=(sign,), epsabs=1e-14, epsrel=1e-12)[0]
+        for sign in (-1.0, 1.0)
+        for a, b in itertools.pairwise(points)
+    )
+    expected = weights @ locations + total
+    assert expected_best(locations, scales, weights, k, StudentT(df)) == pytest.approx(expected, rel=1e-10)
+
+
 def test_the_best_of_a_few_normals_has_its_closed_form():
     for scale in (1e-6, 1.0, 1e6):
         best = [expected_best(ONE * 2.0, ONE * scale, ONE, k) - 2.0 for k in (1, 2, 3)]
