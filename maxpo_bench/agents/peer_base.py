@@ -149,7 +149,8 @@ class Peer(BaseAlgorithm):
         given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         extra: list[BaseCallback] = [PeerLog(self.k)]
         if progress_bar:
-            extra.append(ProgressBar(timesteps, "timesteps"))
+            is_bounded = timesteps < UNBOUNDED or iterations is None
+            extra.append(ProgressBar(timesteps, "timesteps") if is_bounded else ProgressBar(iterations, "iterations"))
         callbacks = CallbackList([self._init_callback(callback), *extra])
         with preserved():
             set_global_state(self._rng_state)

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from torch.nn.utils import parameters_to_vector
 
-from maxpo_bench.agents import make_agent
+from maxpo_bench.agents import make_agent, peer_base
 from maxpo_bench.agents.global_rng import global_state
 from maxpo_bench.envs.maze import MazeLayout
 
@@ -194,6 +194,18 @@ def test_search_stops_at_the_first_bound_and_when_a_callback_says_so():
     assert 1 <= len(agent.iteration_log) <= 5
 
 
-def test_a_bar_of_iterations_is_silent_in_a_pipe(capfd):
-    make_agent("ars", "maxpo/Bandit-v0", **SMALL["ars"]).learn(iterations=2, progress_bar=True)
+@pytest.mark.parametrize(
+    ("name", "bounds", "shown"),
+    [
+        ("ars", {"iterations": 2}, (2, "iterations")),
+        ("ars", {"iterations": 2, "total_timesteps": 40}, (40, "timesteps")),
+        ("trpo", {"iterations": 2}, (128, "timesteps")),
+    ],
+)
+def test_the_bar_counts_what_bounds_the_training(name, bounds, shown, monkeypatch, capfd):
+    made = []
+    bar = peer_base.ProgressBar
+    monkeypatch.setattr(peer_base, "ProgressBar", lambda *arguments: made.append(arguments) or bar(*arguments))
+    make_agent(name, "maxpo/Bandit-v0", **SMALL[name]).learn(progress_bar=True, **bounds)
+    assert made == [shown]
     assert capfd.readouterr().out.strip() == ""
