@@ -149,8 +149,8 @@ class Peer(BaseAlgorithm):
         given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         extra: list[BaseCallback] = [PeerLog(self.k)]
         if progress_bar:
-            is_bounded = timesteps < UNBOUNDED or iterations is None
-            extra.append(ProgressBar(timesteps, "timesteps") if is_bounded else ProgressBar(iterations, "iterations"))
+            unbounded = iterations is not None and timesteps >= UNBOUNDED
+            extra.append(ProgressBar(iterations, "iterations") if unbounded else ProgressBar(timesteps, "timesteps"))
         callbacks = CallbackList([self._init_callback(callback), *extra])
         with preserved():
             set_global_state(self._rng_state)
