@@ -149,8 +149,10 @@ class Peer(BaseAlgorithm):
         given: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
         extra: list[BaseCallback] = [PeerLog(self.k)]
         if progress_bar:
-            unbounded = iterations is not None and timesteps >= UNBOUNDED
-            extra.append(ProgressBar(iterations, "iterations") if unbounded else ProgressBar(timesteps, "timesteps"))
+            if iterations is not None and timesteps >= UNBOUNDED:
+                extra.append(ProgressBar(iterations, "iterations"))
+            else:
+                extra.append(ProgressBar(timesteps, "timesteps"))
         callbacks = CallbackList([self._init_callback(callback), *extra])
         with preserved():
             set_global_state(self._rng_state)
