@@ -178,6 +178,16 @@ def test_laws_are_values(law):
         clone.means[0] = 3.0
 
 
+def test_a_pull_pays_its_own_arms_rewards():
+    law = TwoPointArms(np.array([-1.0, 2.0]), np.array([0.0, 5.0]), np.array([0.5, 0.2]))
+    arms, uniforms = np.array([0, 0, 1, 1]), np.array([0.4, 0.6, 0.1, 0.3])
+    assert law.draw(arms, uniforms).tolist() == [0.0, -1.0, 5.0, 2.0]
+    np.testing.assert_allclose(law.means, [-0.5, 2.6], rtol=1e-15)
+    assert BernoulliArms(np.array([0.5, 0.2])).draw(arms, uniforms).tolist() == [1.0, 0.0, 1.0, 0.0]
+    noisy = NoisyArms(np.array([3.0, 4.0]), 2.0, StudentT(2.0)).draw(arms, np.full(4, 0.5))
+    np.testing.assert_allclose(noisy, [3.0, 3.0, 4.0, 4.0], atol=1e-12)
+
+
 def test_laws_say_what_is_wrong():
     with pytest.raises(ValueError, match="one entry per arm, got 2, 1 and 2"):
         TwoPointArms(np.zeros(2), np.zeros(1), np.zeros(2))

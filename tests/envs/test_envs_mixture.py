@@ -145,10 +145,15 @@ def test_far_apart_components_are_as_good_as_fixed_numbers():
         assert expected_best(values, np.full(3, 1e-9), weights, k) == pytest.approx(exact, abs=1e-8)
 
 
-def test_large_mixtures_are_summed_in_blocks():
-    """Forty thousand equal components are one, though no matrix of all nodes and components is ever made."""
-    many = np.ones(40_000)
-    assert expected_best(many, many, many, 5) == pytest.approx(expected_best(ONE, ONE, ONE, 5), rel=1e-12)
+def test_large_mixtures_are_summed_in_blocks(rng):
+    """Ten thousand components of two kinds are two, though no matrix of all nodes and components is ever made."""
+    is_second, weights = np.arange(10_000) >= 4_000, rng.dirichlet(np.ones(10_000))
+    locations, scales = np.where(is_second, 1.0, 0.0), np.where(is_second, 0.5, 1.0)
+    two = [np.array([0.0, 1.0]), np.array([1.0, 0.5]), np.array([weights[~is_second].sum(), weights[is_second].sum()])]
+    for kernel in (NORMAL, StudentT(3.0)):
+        assert expected_best(locations, scales, weights, 5, kernel) == pytest.approx(
+            expected_best(*two, 5, kernel), rel=1e-12
+        )
 
 
 @pytest.mark.parametrize("kernel", [Normal(), StudentT(1.3), StudentT(3.0), StudentT(1e8)])
