@@ -1,14 +1,12 @@
 """Cells: each is computed once, kept whole, and found again only while nothing that determines it has changed."""
 
-import ast
 import json
 from dataclasses import replace
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from imported_sources import reached_from
 from reproduce_samples import READS_A_FILE, SQUARES, SUBMISSION, TINY
 
 from maxpo_bench.estimators import get_estimator
@@ -24,6 +22,7 @@ from maxpo_bench.reproduce.bandit.cells import Cell, Setting, compute
 from maxpo_bench.reproduce.bandit.figures import ratios
 from maxpo_bench.reproduce.bandit.measure import error_setting, k_settings, measure, settings_of
 from maxpo_bench.reproduce.bandit.sizes import SIZES, size_of
+from maxpo_bench.reproduce.maze import cells as maze_cells
 from maxpo_bench.reproduce.subjects import folder_digest, load_subjects
 
 SETTING = Setting("spread", 5, 2, 3, 0, 2, 0, (30,))
@@ -313,36 +312,36 @@ def test_sizes_out_of_range_say_what_to_do():
         replace(TINY, k=5)
 
 
-def imported_sources(path):
-    """Files of the package that a file imports from, lazily or not; through a package, where the name is defined."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if not (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "maxpo_bench"):
-            continue
-        found.add(node.module)
-        if find_spec(node.module).submodule_search_locations is None:
-            continue
-        for alias in node.names:
-            name = f"{node.module}.{alias.name}"
-            is_module = find_spec(name) is not None
-            found.add(name if is_module else getattr(getattr(import_module(node.module), alias.name), "__module__", ""))
-    return {Path(find_spec(name).origin) for name in found if name.split(".")[0] == "maxpo_bench"}
+CHANGES_NO_TRAINING = {
+    cell_files.ROOT / "envs" / "array_value.py",  # equality and pickling of mazes
+    cell_files.ROOT / "moments" / "subject.py",  # at which (n, K) a submission is certified
+}
+SOURCES = {
+    "bandit": (cells, cells.COMPUTED_BY, set(), {"compiled.py", "exact.py", "sampling_kernel.py", "cpu_kernel.py"}),
+    "maze": (
+        maze_cells,
+        maze_cells.COMPUTED_BY,
+        CHANGES_NO_TRAINING | {cell_files.ROOT / "agents" / "mlp_population.py"},
+        {"compiled.py", "maze_compiled.py", "maze_runs.py", "maze_variance.py", "maze_layout.py", "cpu_kernel.py"},
+    ),
+    "maze, mlp": (
+        maze_cells,
+        maze_cells.COMPUTED_BY + maze_cells.MLP,
+        CHANGES_NO_TRAINING,
+        {"compiled.py", "maze_runs.py", "mlp_population.py", "mlp_runs.py", "policy.py", "collect.py"},
+    ),
+}
 
 
-def test_the_hash_of_the_formulas_covers_every_source_that_computes():
-    root = cell_files.ROOT
-    only_export = {root / part / "__init__.py" for part in ("envs", "plots", "leaderboard", "reproduce")}
-    only_write = {root / "leaderboard" / "store.py"}
-    reached, waiting = set(), {Path(cells.__file__)}
-    while waiting:
-        path = waiting.pop()
-        reached.add(path)
-        waiting |= imported_sources(path) - reached - only_export - only_write
-    covered = {path for pattern in cells.COMPUTED_BY for path in root.glob(pattern)}
+@pytest.mark.parametrize("kind", SOURCES)
+def test_the_hash_of_the_formulas_covers_every_source_that_computes(kind):
+    module, patterns, leaving_out, some = SOURCES[kind]
+    reached = reached_from(Path(module.__file__), leaving_out)
+    covered = {path for pattern in patterns for path in cell_files.ROOT.glob(pattern)}
     assert reached <= covered
-    assert {path.name for path in reached} >= {"compiled.py", "exact.py", "sampling_kernel.py", "cpu_kernel.py"}
-    for pattern in cells.COMPUTED_BY:
-        assert list(root.glob(pattern)), pattern
+    assert {path.name for path in reached} >= some
+    for pattern in patterns:
+        assert list(cell_files.ROOT.glob(pattern)), pattern
 
 
 def test_the_hash_of_the_formulas_changes_with_any_of_them(tmp_path, monkeypatch):
