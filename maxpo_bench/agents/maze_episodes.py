@@ -45,7 +45,16 @@ class Episodes:
 
 
 def path_signs(layout: MazeLayout) -> Floats:
-    """Return `[L]` +1 where action 1 is the correct one and -1 where action 0 is."""
+    """Return `[L]` +1 where action 1 is the correct one and -1 where action 0 is.
+
+    Raises:
+        ValueError: the layout has more than two actions.
+    """
+    if layout.num_actions != 2:
+        raise ValueError(
+            f"the population form takes mazes with two actions, this layout has {layout.num_actions}: train step by "
+            "step with maxpo_bench.agents.make_agent"
+        )
     return np.where(np.asarray(layout.correct_actions) == 1, 1.0, -1.0)
 
 
@@ -53,7 +62,8 @@ def correct_signs(layout: MazeLayout) -> Floats:
     """Return `path_signs` of a layout whose dead ends all have one step.
 
     Raises:
-        ValueError: the layout has dead ends longer than one step, where an episode is more than its length.
+        ValueError: the layout has more than two actions, or dead ends longer than one step, where an episode is more
+            than its length.
     """
     longest = int(np.max(layout.dead_end_lengths))
     if longest != 1:

@@ -289,6 +289,11 @@ def test_bad_arguments_raise_at_the_door(layout, options, message):
         train(layout, **options)
 
 
+def test_more_than_two_actions_are_refused_with_the_way_out():
+    with pytest.raises(ValueError, match="two actions, this layout has 3: train step by step"):
+        train(MazeLayout.generate(20, 0.8, 1, num_actions=3))
+
+
 @pytest.mark.parametrize("iterations", [5, 50])
 def test_final_return_needs_whole_records(layout, iterations):
     with pytest.raises(ValueError, match="multiple of record_every=10"):
