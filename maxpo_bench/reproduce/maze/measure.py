@@ -198,7 +198,7 @@ class _Stopped(Exception):
 
 
 def _computed(cells: Iterable[MazeCell], workers: int) -> Iterator[tuple[MazeCell, Values]]:
-    """Yield cells as they are done."""
+    """Yield cells as they are done; an error comes after those that were done with it."""
     stop = threading.Event()
 
     def check(done: int, total: int) -> None:
@@ -206,11 +206,12 @@ def _computed(cells: Iterable[MazeCell], workers: int) -> Iterator[tuple[MazeCel
             raise _Stopped
 
     pool = ThreadPoolExecutor(workers)
-    waiting: dict[Future[Values], MazeCell] = {pool.submit(compute, cell, check): cell for cell in cells}
+    waiting: dict[Future[Values], MazeCell] = {}
     try:
+        waiting |= {pool.submit(compute, cell, check): cell for cell in cells}
         while waiting:
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
+            for future in sorted(done, key=lambda each: each.exception() is not None):
                 yield waiting.pop(future), future.result()
     finally:
         stop.set()
