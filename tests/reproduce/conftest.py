@@ -1,7 +1,7 @@
 """The tiny maze experiment, computed once for all tests that read it."""
 
 import pytest
-from maze_samples import TINY
+from maze_samples import TINY, TINY_MLP
 
 from maxpo_bench.reproduce.maze.agents import maze_agents
 from maxpo_bench.reproduce.maze.measure import fig7_cells, measure, mlp_cells, search_cells
@@ -32,4 +32,4 @@ def search_measured(agents, maze_folder):
 
 @pytest.fixture(scope="session")
 def mlp_measured(agents, maze_folder):
-    return measure(mlp_cells(TINY, agents), TINY, maze_folder, workers=1)
+    return measure(mlp_cells(TINY_MLP, agents), TINY_MLP, maze_folder, workers=1)

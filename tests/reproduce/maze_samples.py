@@ -1,6 +1,7 @@
 """A maze experiment of seconds, and frames of trained agents whose verdicts are known by construction."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,7 @@ TINY = MazeSize(
     mlp_sgd_rates=(0.01, 0.1),
     mlp_adam_rates=(0.001, 0.01),
 )
+TINY_MLP = replace(TINY, length=20, iterations=20, last=10)
 
 AGENTS = ("reinforce", "reinforce_entropy", "ei", "ei_l1o", "ei_l2o")
 SETTING = {"optimizer": "sgd", "share": 0.8, "dead_ends": "1", "group_size": 16, "k": 4}
