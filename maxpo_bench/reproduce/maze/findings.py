@@ -80,8 +80,9 @@ class Scores:
         return float(self._tables[place, agent]["learning_rate"].iloc[0])
 
     def differences(self, place: Place, agent: str, other: str, column: str = "returns") -> Floats:
-        """Differences of two agents on the same mazes and uniform numbers."""
-        return self.of(place, agent, column) - self.of(place, other, column)
+        """Differences of two agents on the same mazes and uniform numbers, at the seeds that both have."""
+        ours, theirs = (self._tables[place, name].set_index("seed")[column] for name in (agent, other))
+        return (ours - theirs).dropna().to_numpy(dtype=np.float64)
 
 
 def outperforms(scores: Scores, source: str) -> list[Finding]:
@@ -113,10 +114,10 @@ def _outperforms(scores: Scores, other: str, source: str) -> Finding:
 def _family_line(signs: Mapping[Place, int], family: tuple[str, float], scores: Scores, other: str) -> str:
     here = {place: sign for place, sign in signs.items() if place.family() == family}
     ratios = [scores.of(place, EI_L2O).mean() / max(scores.of(place, other).mean(), 1e-9) for place in here]
-    times = f"{number(min(ratios))} to {number(max(ratios))} times the return" if len(ratios) > 1 else number(ratios[0])
+    times = f"{number(min(ratios))} to {number(max(ratios))}" if len(ratios) > 1 else number(ratios[0])
     below = [f"n = {place.group_size}, K = {place.k}" for place, sign in here.items() if sign < 0]
-    text = f"{OPTIMIZER_LABELS[family[0]]}, share {family[1]:g}: above at {_count(here, 1)} of {len(here)}, {times}"
-    return text + (f"; below at {'; '.join(below)}" if below else "")
+    text = f"{OPTIMIZER_LABELS[family[0]]}, share {family[1]:g}: above at {_count(here, 1)} of {len(here)}"
+    return f"{text}, {times} times the return" + (f"; below at {'; '.join(below)}" if below else "")
 
 
 def explores(scores: Scores, source: str) -> Finding:
@@ -168,8 +169,10 @@ class Ratios:
         return np.array(list(self.logs[place].values()))
 
     def geometric_mean(self, place: Place, confidence: float = 0.95) -> Interval:
-        """Geometric mean over seeds with its interval."""
-        found = mean_of(self.values(place), confidence)
+        """Geometric mean over seeds with its interval, which has no ends where one seed alone has a ratio."""
+        values = self.values(place)
+        alone = Interval(-np.inf, float(values[0]), np.inf, confidence)
+        found = mean_of(values, confidence) if len(values) > 1 else alone
         low, middle, high = (float(value) for value in np.exp([found.low, found.estimate, found.high]))
         return Interval(low, middle, high, confidence)
 
@@ -220,7 +223,7 @@ def more_at_small_k(ratios: Ratios, source: str) -> Finding:
     for small, large in pairs:
         both = sorted(set(ratios.logs[small]) & set(ratios.logs[large]))
         steps = np.array([ratios.logs[large][seed] - ratios.logs[small][seed] for seed in both])
-        signs.append(_sign(mean_interval(steps, confidence=confidence)))
+        signs.append(_sign(mean_interval(steps, confidence=confidence)) if len(both) > 1 else 0)
     grows = signs.count(1)
     return Finding(
         source=source,
@@ -330,6 +333,8 @@ def _sign(interval: Interval) -> int:
 
 
 def _by_count(holding: int, total: int) -> Verdict:
+    if not total:
+        return NO_CLAIM
     if holding == total:
         return HOLDS
     return IN_PART if holding else FAILS
