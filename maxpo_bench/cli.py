@@ -339,7 +339,8 @@ def plot(
 @app.command()
 def reproduce(
     what: Annotated[
-        list[str], typer.Argument(help="Any of table1, fig1, fig4, fig5, fig6, fig7, fig7-search, fig7-mlp; or all.")
+        list[str],
+        typer.Argument(help="Any of table1, fig1, fig4, fig5, fig6, fig7, fig7-search, fig7-mlp, fig7-peers; or all."),
     ],
     estimator: Annotated[
         list[str] | None,

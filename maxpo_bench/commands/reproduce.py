@@ -26,7 +26,7 @@ Progress = Callable[[int, int], None]
 Tell = Callable[[int, int], None]
 
 BANDIT = ("fig1", "fig4", "fig5")
-MAZE = ("fig6", "fig7", "fig7-search", "fig7-mlp")
+MAZE = ("fig6", "fig7", "fig7-search", "fig7-mlp", "fig7-peers")
 KNOWN = ("table1", *BANDIT, *MAZE)
 ALL = "all"
 DEFAULT_OUT = Path("figures")

@@ -11,6 +11,7 @@ from maxpo_bench.reproduce.maze.blind import draw_fig6
 from maxpo_bench.reproduce.maze.cells import MazeCell
 from maxpo_bench.reproduce.maze.measure import Measured, fig7_cells, measure, mlp_cells, search_cells
 from maxpo_bench.reproduce.maze.mlp import draw_mlp
+from maxpo_bench.reproduce.maze.peers_report import draw_peers, measure_rows
 from maxpo_bench.reproduce.maze.report import draw_fig7
 from maxpo_bench.reproduce.maze.search import draw_search
 from maxpo_bench.reproduce.maze.sizes import MazeSize
@@ -38,7 +39,7 @@ def make(
     """Compute what is not stored yet of a maze figure, and draw it; interrupt at will, the next call goes on.
 
     Args:
-        figure: "fig6", "fig7", "fig7-search" or "fig7-mlp".
+        figure: "fig6", "fig7", "fig7-search", "fig7-mlp" or "fig7-peers".
         size: what to go over.
         subjects: the estimators, of `maxpo_bench.reproduce.subjects.load_subjects`.
         folder: of the stored cells, made if it is missing.
@@ -52,6 +53,8 @@ def make(
     if figure == "fig6":
         return [draw_fig6(size)]
     agents = maze_agents(subjects)
+    if figure == "fig7-peers":
+        return [draw_peers(size, measure_rows(size, agents, folder, workers=workers, progress=progress))]
     cells, draw = _FROM_CELLS[figure]
     measured = measure(cells(size, agents), size, folder, workers=workers, progress=progress)
     if tell is not None:

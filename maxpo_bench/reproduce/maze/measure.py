@@ -142,6 +142,16 @@ def mlp_cells(size: MazeSize, agents: Sequence[MazeAgent]) -> list[MazeCell]:
     ]
 
 
+def peer_setting(size: MazeSize, optimizer: Optimizer) -> MazeSetting:
+    """Where the paper's agents are trained beside the peers."""
+    return replace(
+        _setting(size, optimizer, size.share, 1, size.peer_group_size, size.k),
+        iterations=size.peer_iterations,
+        tuning=size.peer_tuning,
+        instances=size.peer_instances,
+    )
+
+
 def _setting(
     size: MazeSize, optimizer: Optimizer, share: float, dead_end_length: DeadEndLength, n: int, k: int
 ) -> MazeSetting:

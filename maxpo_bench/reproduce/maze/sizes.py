@@ -9,6 +9,7 @@ from maxpo_bench.agents.maze_runs import Optimizer
 from maxpo_bench.registry import Registry
 
 Rates = tuple[float, ...]
+INSTANCES = ("instances", "mlp_instances", "peer_instances")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class MazeSize:
         mlp_tuning: their tuning seeds.
         mlp_sgd_rates: their learning rates of plain gradient ascent.
         mlp_adam_rates: their learning rates of Adam.
+        peer_group_size: n of the paper's agents beside the peers.
+        peer_budget: environment steps of every run there: about as many as EI+L2O takes in Figure 7 at n = 16.
+        peer_iterations: largest number of iterations of the paper's agents there.
+        peer_instances: evaluation seeds there.
+        peer_tuning: tuning seeds there.
     """
 
     instances: int = 20
@@ -65,13 +71,24 @@ class MazeSize:
     mlp_sgd_rates: Rates = (0.0003, 0.001, 0.003, 0.01, 0.03)
     mlp_adam_rates: Rates = (0.00003, 0.0001, 0.0003, 0.001, 0.003)
 
+    peer_group_size: int = 16
+    peer_budget: int = 6_000_000
+    peer_iterations: int = 10_000
+    peer_instances: int = 5
+    peer_tuning: int = 2
+
     def __post_init__(self) -> None:
-        if min(self.instances, self.mlp_instances) < 2:
+        if min(self.instances, self.mlp_instances, self.peer_instances) < 2:
             raise ValueError(f"instances must be at least 2 for intervals, got {self.instances}: raise it")
 
     def rates(self, optimizer: Optimizer) -> Rates:
         """The learning rates of an optimizer."""
         return self.sgd_rates if optimizer == "sgd" else self.adam_rates
+
+    @property
+    def peer_runs(self) -> int:
+        """Runs of the four peers: five values on the tuning seeds, one on the others."""
+        return 4 * (5 * self.peer_tuning + self.peer_instances)
 
     def mlp_rates(self, optimizer: Optimizer) -> Rates:
         """The learning rates of an optimizer for multilayer perceptrons."""
@@ -97,6 +114,10 @@ SIZES.register(
         searched_shares=(0.8,),
         mlp_instances=3,
         mlp_tuning=2,
+        peer_budget=60_000,
+        peer_iterations=400,
+        peer_instances=2,
+        peer_tuning=1,
     ),
 )
 
@@ -108,5 +129,5 @@ def size_of(name: str, *, instances: int | None, seed: int) -> MazeSize:
         UnknownNameError: no such size; the message suggests the nearest.
         ValueError: fewer than 2 instances.
     """
-    changes: dict[str, Any] = {} if instances is None else {"instances": instances, "mlp_instances": instances}
+    changes: dict[str, Any] = {} if instances is None else dict.fromkeys(INSTANCES, instances)
     return replace(SIZES.get(name), seed=seed, **changes)

@@ -1,4 +1,4 @@
-"""One training run of a peer in the maze of its seed: what a sweep of `maxpo_bench.reproduce.peers` executes."""
+"""One training run of a peer in the maze of its seed: what a sweep of `maxpo_bench.reproduce.maze.peers` executes."""
 
 from __future__ import annotations
 

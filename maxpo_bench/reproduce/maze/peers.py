@@ -30,12 +30,12 @@ from typing import Any
 
 from maxpo_bench import sweep
 from maxpo_bench.registry import Registry
-from maxpo_bench.reproduce.peer_run import OF_THE_SEED
+from maxpo_bench.reproduce.maze.peer_run import OF_THE_SEED
 from maxpo_bench.seeding import derive_seed
 from maxpo_bench.sweep.engines.start import warm_up
 from maxpo_bench.sweep.task import Task
 
-EXECUTE = "maxpo_bench.reproduce.peer_run:execute"
+EXECUTE = "maxpo_bench.reproduce.maze.peer_run:execute"
 Progress = Callable[[int, int], None]
 
 

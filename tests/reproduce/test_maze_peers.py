@@ -11,8 +11,8 @@ from maxpo_bench.agents import make_agent
 from maxpo_bench.agents.registry import AGENTS, MissingExtraError, find_agent
 from maxpo_bench.envs.maze import MazeLayout
 from maxpo_bench.registry import UnknownNameError
-from maxpo_bench.reproduce.peer_run import OF_THE_SEED, LastEpisodes, execute
-from maxpo_bench.reproduce.peers import PEERS, measure_peers
+from maxpo_bench.reproduce.maze.peer_run import OF_THE_SEED, LastEpisodes, execute
+from maxpo_bench.reproduce.maze.peers import PEERS, measure_peers
 from maxpo_bench.seeding import derive_seed
 from maxpo_bench.sweep import RunSpec, RunStore
 from maxpo_bench.sweep.execute import agent_seed
