@@ -8,7 +8,8 @@ from pathlib import Path
 
 from maxpo_bench.commands.plot import finished_records
 from maxpo_bench.stats import Interval
-from maxpo_bench.sweep.comparison import Comparison, Variant, compare, seed_text
+from maxpo_bench.sweep.comparability import seed_text
+from maxpo_bench.sweep.comparison import Comparison, Variant, compare
 from maxpo_bench.sweep.scores import MAX_AT_K, Normalise, value_text
 from maxpo_bench.sweep.tables import parse_seeds
 

@@ -99,8 +99,8 @@ def profile_data(folder: Path, metric: str | None) -> pd.DataFrame:
     Raises:
         ValueError: the folder holds no finished run, or its runs cannot be compared: the message says why.
     """
-    from maxpo_bench.sweep.comparison import complete_seeds
-    from maxpo_bench.sweep.scores import read_scores
+    from maxpo_bench.sweep.comparability import complete_seeds
+    from maxpo_bench.sweep.score_reading import read_scores
 
     scores = read_scores(finished_records(folder), metric)
     complete_seeds(scores.cells(), scores.tasks)

@@ -7,8 +7,9 @@ import pytest
 from run_records import BANDIT, MAZE, run, runs
 
 from maxpo_bench.stats import iqm
-from maxpo_bench.sweep.comparison import compare, reference_of, seed_text
-from maxpo_bench.sweep.scores import read_scores
+from maxpo_bench.sweep.comparability import reference_of, seed_text
+from maxpo_bench.sweep.comparison import compare
+from maxpo_bench.sweep.score_reading import read_scores
 
 
 def by_name(compared):

@@ -7,7 +7,7 @@ from run_records import BANDIT, MAZE, run, runs
 
 from maxpo_bench.agents import GroupPolicyGradient, make_agent
 from maxpo_bench.sweep.optimum import optimal_value
-from maxpo_bench.sweep.scores import DEFAULT_K, read_scores
+from maxpo_bench.sweep.score_reading import DEFAULT_K, read_scores
 
 
 def test_variants_and_tasks_are_told_apart_by_the_arguments_that_differ():

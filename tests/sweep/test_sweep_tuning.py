@@ -3,7 +3,7 @@
 import pytest
 from run_records import BANDIT, MAZE, runs
 
-from maxpo_bench.sweep.scores import read_scores
+from maxpo_bench.sweep.score_reading import read_scores
 from maxpo_bench.sweep.tuning import tune
 
 RATE = ["learning_rate"]
