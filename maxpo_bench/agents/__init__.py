@@ -1,4 +1,4 @@
-"""Agents: group policy gradients with any advantage estimator, and Stable-Baselines3's PPO and A2C as peers.
+"""Agents: group policy gradients with any advantage estimator; as peers PPO, A2C and, with sb3-contrib, TRPO and ARS.
 
 Names load on first use, so that `maxpo_bench.agents.maze_population` does not pay for Stable-Baselines3.
 """
@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maxpo_bench.agents.maze_population import PopulationResult, train_population
+    from maxpo_bench.agents.mlp_population import MLPPopulationResult, train_mlp_population
+    from maxpo_bench.agents.peer_ars import ARSPeer
+    from maxpo_bench.agents.peer_trpo import TRPOPeer
     from maxpo_bench.agents.peers import A2CPeer, PPOPeer
     from maxpo_bench.agents.policies import POLICIES, find_policy
     from maxpo_bench.agents.policy import GroupPolicy
@@ -31,6 +34,10 @@ _HOMES = {
     "EIL2O": "presets",
     "PPOPeer": "peers",
     "A2CPeer": "peers",
+    "TRPOPeer": "peer_trpo",
+    "ARSPeer": "peer_ars",
+    "MLPPopulationResult": "mlp_population",
+    "train_mlp_population": "mlp_population",
     "POLICIES": "policies",
     "GroupPolicy": "policy",
     "find_policy": "policies",
@@ -47,16 +54,20 @@ __all__ = [
     "POLICIES",
     "REINFORCE",
     "A2CPeer",
+    "ARSPeer",
     "AgentSpec",
     "EntropyREINFORCE",
     "GroupPolicy",
     "GroupPolicyGradient",
     "GymVectorToSB3",
+    "MLPPopulationResult",
     "PPOPeer",
     "PopulationResult",
+    "TRPOPeer",
     "find_policy",
     "list_agents",
     "make_agent",
+    "train_mlp_population",
     "train_population",
 ]
 
