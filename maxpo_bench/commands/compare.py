@@ -63,11 +63,11 @@ def as_text(compared: Comparison) -> str:
     """Return the comparison for a terminal; lines are as long as they need to be."""
     parts = [_setting(compared), _columns([_header(compared), *(_row(compared, each) for each in compared.variants)])]
     if len(compared.tasks) > 1:
-        rows = [["by task", *compared.tasks], *map(_task_row, compared.variants)]
+        rows = [["by task", *compared.tasks], *(_task_row(compared, each) for each in compared.variants)]
         parts.append([*_columns(rows), f"(mean / share of pairs of runs won against {compared.reference})"])
     if compared.choices:
-        seeds = seed_text(compared.tuning_seeds)
-        parts.append([f"chosen by the best mean on the seeds {seeds}:", *(f"  {each}" for each in _chosen(compared))])
+        seeds = _seeds(compared.tuning_seeds)
+        parts.append([f"chosen by the best mean on {seeds}:", *(f"  {each}" for each in _chosen(compared))])
     if compared.notes:
         parts.append([f"note: {note}" for note in compared.notes])
     return "\n\n".join("\n".join(lines) for lines in parts)
@@ -80,11 +80,12 @@ def as_markdown(compared: Comparison) -> str:
     parts.append(_markdown_table([_header(compared, with_gap=True), *rows]))
     if compared.choices:
         parts.append("## Chosen arguments")
-        parts.append(f"By the best mean on the seeds {seed_text(compared.tuning_seeds)}, which are not compared.")
+        parts.append(f"By the best mean on {_seeds(compared.tuning_seeds)}, left out of the comparison.")
         parts.append("\n".join(f"- {line}" for line in _chosen(compared)))
     parts.append("## By task")
     parts.append(f"Mean score, and after a slash the share of pairs of runs won against {compared.reference}.")
-    parts.append(_markdown_table([["variant", *compared.tasks], *map(_task_row, compared.variants)]))
+    rows = [_task_row(compared, each) for each in compared.variants]
+    parts.append(_markdown_table([["variant", *compared.tasks], *rows]))
     if compared.notes:
         parts += ["## Notes", "\n".join(f"- {note}" for note in compared.notes)]
     return "\n\n".join(parts) + "\n"
@@ -137,14 +138,15 @@ def _header(compared: Comparison, *, with_gap: bool = False) -> list[str]:
 
 
 def _row(compared: Comparison, variant: Variant, *, with_gap: bool = False) -> list[str]:
+    decimals = _decimals(compared)
     return [
         variant.name,
         str(len(compared.tasks)),
         str(len(compared.tasks) * len(compared.seeds)),
-        _interval(variant.iqm),
-        _interval(variant.mean),
-        *([_interval(variant.gap)] if with_gap and variant.gap is not None else []),
-        "-" if variant.improvement is None else _interval(variant.improvement),
+        _interval(variant.iqm, decimals),
+        _interval(variant.mean, decimals),
+        *([_interval(variant.gap, decimals)] if with_gap and variant.gap is not None else []),
+        "-" if variant.improvement is None else _interval(variant.improvement, 3),
         "-" if variant.timesteps is None else f"{variant.timesteps:,.0f}",
     ]
 
@@ -155,11 +157,20 @@ def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
 
 
-def _interval(interval: Interval) -> str:
-    """Write an interval: three decimals, or four digits where numbers are large."""
-    if max(abs(interval.low), abs(interval.high)) < 10:
-        return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-    return str(interval)
+def _seeds(seeds: Sequence[int]) -> str:
+    return f"the seed{'s' * (len(seeds) > 1)} {seed_text(seeds)}"
+
+
+def _decimals(compared: Comparison) -> int:
+    """Return how many decimals the scores are shown with: three, less where the largest has more than one digit."""
+    means = [mean for variant in compared.variants for mean in variant.task_means.values()]
+    digits = len(str(int(max(map(abs, means)))))
+    return max(0, 4 - digits)
+
+
+def _interval(interval: Interval, decimals: int) -> str:
+    low, estimate, high = (f"{value:.{decimals}f}" for value in (interval.low, interval.estimate, interval.high))
+    return f"{estimate} [{low}, {high}]"
 
 
 def _chosen(compared: Comparison) -> Iterator[str]:
@@ -176,12 +187,10 @@ def _chosen(compared: Comparison) -> Iterator[str]:
             yield f"{variant.name}: {'; '.join(f'{text} on {task}' for task, text in values.items())}"
 
 
-def _task_row(variant: Variant) -> list[str]:
+def _task_row(compared: Comparison, variant: Variant) -> list[str]:
     wins = variant.task_improvements or {}
-    cells = [
-        f"{mean:.4g} / {wins[task]:.2f}" if task in wins else f"{mean:.4g}" for task, mean in variant.task_means.items()
-    ]
-    return [variant.name, *cells]
+    means = {task: f"{mean:.{_decimals(compared)}f}" for task, mean in variant.task_means.items()}
+    return [variant.name, *(f"{text} / {wins[task]:.2f}" if task in wins else text for task, text in means.items())]
 
 
 def _markdown_table(rows: Sequence[Sequence[str]]) -> str:

@@ -66,12 +66,14 @@ def performance_profile(data: Any, *, caption: str = "", seed: int = 0, resample
         runs += [len(scores) for scores in by_task]
     axes.set(xlabel=_score_label(frame), ylabel="Share of runs above", ylim=(-0.02, 1.02))
     axes.margins(x=0.0)
-    tasks = count_text([int(frame["task"].nunique())], "task")
-    text = (
-        f"Lines: mean over tasks. Bands: pointwise 95 % intervals; {count_text(runs, 'run')} on each of {tasks}; "
-        f"stratified bootstrap, {resamples} resamples, seed {seed}."
-    )
+    text = _caption(runs, int(frame["task"].nunique())) + f"; stratified bootstrap, {resamples} resamples, seed {seed}."
     return finish(figure, f"{caption + ' ' if caption else ''}{text}", labels)
+
+
+def _caption(runs: Sequence[int], tasks: int) -> str:
+    """Say what lines and bands are, and of how many runs; lines are means over tasks where there are several."""
+    text = f"Bands: pointwise 95 % intervals; {count_text(runs, 'run')}"
+    return text if tasks == 1 else f"Lines: mean over tasks. {text} on each of {tasks} tasks"
 
 
 def _thresholds(scores: Floats) -> Floats:

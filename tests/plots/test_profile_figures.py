@@ -64,6 +64,8 @@ def test_the_axis_and_the_caption_say_what_is_shown():
         "Short mazes. Lines: mean over tasks. Bands: pointwise 95 % intervals; 3 runs on each of 2 tasks; "
         "stratified bootstrap, 100 resamples, seed 3."
     )
+    one = plots.plot("performance_profile", frame[frame["task"] == "Maze"], resamples=100)
+    assert caption_of(one).startswith("Bands: pointwise 95 % intervals; 3 runs; stratified")
     own = plots.plot("performance_profile", frame.assign(unit="episode_length"), resamples=100)
     assert own.axes[0].get_xlabel() == "episode length"
 
