@@ -76,6 +76,7 @@ def measure_rows(
         folder / "peers",
         share=size.share,
         budget=size.peer_budget,
+        peers=size.peers,
         tuning_seeds=size.peer_tuning,
         seeds=size.peer_instances,
         seed=size.seed,

@@ -40,6 +40,7 @@ class MazeSize:
         mlp_tuning: their tuning seeds.
         mlp_sgd_rates: their learning rates of plain gradient ascent.
         mlp_adam_rates: their learning rates of Adam.
+        peers: algorithms of Stable-Baselines3 and sb3-contrib that are trained beside the paper's agents.
         peer_group_size: n of the paper's agents beside the peers.
         peer_budget: environment steps of every run there: about as many as EI+L2O takes in Figure 7 at n = 16.
         peer_iterations: largest number of iterations of the paper's agents there.
@@ -71,6 +72,7 @@ class MazeSize:
     mlp_sgd_rates: Rates = (0.0003, 0.001, 0.003, 0.01, 0.03)
     mlp_adam_rates: Rates = (0.00003, 0.0001, 0.0003, 0.001, 0.003)
 
+    peers: tuple[str, ...] = ("ppo", "a2c", "trpo", "ars")
     peer_group_size: int = 16
     peer_budget: int = 6_000_000
     peer_iterations: int = 10_000
@@ -87,8 +89,8 @@ class MazeSize:
 
     @property
     def peer_runs(self) -> int:
-        """Runs of the four peers: five values on the tuning seeds, one on the others."""
-        return 4 * (5 * self.peer_tuning + self.peer_instances)
+        """Runs of the peers: five values on the tuning seeds, one on the others."""
+        return len(self.peers) * (5 * self.peer_tuning + self.peer_instances)
 
     def mlp_rates(self, optimizer: Optimizer) -> Rates:
         """The learning rates of an optimizer for multilayer perceptrons."""
