@@ -54,6 +54,7 @@ def run_reproduce(
     """
     from maxpo_bench.reproduce.bandit import sizes as bandit_sizes
     from maxpo_bench.reproduce.maze import sizes as maze_sizes
+    from maxpo_bench.reproduce.maze.make import check_names
 
     wanted = _wanted(what)
     figures = [name for name in wanted if name != "table1"]
@@ -79,6 +80,8 @@ def run_reproduce(
         found["table1"] = _table1(out, seed=seed, as_json=as_json)
     if figures:
         subjects = _subjects(estimators, folder, quiet=quiet)
+        if maze:
+            check_names(subjects)
         reports: list[Report] = []
         if bandit:
             chosen = bandit_sizes.size_of(size, instances=instances, seed=seed)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from maxpo_bench.leaderboard.submission import Candidate
-from maxpo_bench.reproduce.maze.agents import MazeAgent, maze_agents
+from maxpo_bench.reproduce.maze.agents import ENTROPY, REINFORCE, MazeAgent, maze_agents
 from maxpo_bench.reproduce.maze.blind import draw_fig6
 from maxpo_bench.reproduce.maze.cells import MazeCell
 from maxpo_bench.reproduce.maze.measure import Measured, fig7_cells, measure, mlp_cells, search_cells
 from maxpo_bench.reproduce.maze.mlp import draw_mlp
+from maxpo_bench.reproduce.maze.peers import PEERS
 from maxpo_bench.reproduce.maze.peers_report import draw_peers, measure_rows
 from maxpo_bench.reproduce.maze.report import draw_fig7
 from maxpo_bench.reproduce.maze.search import draw_search
@@ -24,6 +25,19 @@ Draw = Callable[[Measured], list[Drawn]]
 def reports_of(figure: str) -> tuple[str, ...]:
     """Return the reports that are written for a figure that is asked for."""
     return ("fig7", "fig7-adam", "fig7-settings") if figure == "fig7" else (figure,)
+
+
+def check_names(subjects: Sequence[Candidate]) -> None:
+    """Raise if an added estimator has the name of an agent that is there without it.
+
+    Raises:
+        ValueError: the message says which.
+    """
+    for each in subjects:
+        if each.name in (REINFORCE, ENTROPY, *PEERS):
+            raise ValueError(
+                f"{each.name!r} is the name of an agent of the maze figures: rename the estimator in its docstring"
+            )
 
 
 def make(
