@@ -9,7 +9,7 @@ from end_labels import End, label_ends
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from maze_training import DUMMY, GROUP, LONG, NO_VARIANCE, PEER, PLAIN
-from maze_walks import DRAWN, MIXES
+from maze_walks import ASYNC, DRAWN, MIXES
 
 from maxpo_bench.plots.style import (
     BLUE,
@@ -28,6 +28,7 @@ from maxpo_bench.plots.style import (
 
 Row = dict[str, Any]
 Line = tuple[str, str, str]
+SYNC_NAME = "SyncVectorEnv"
 ENVIRONMENTS: dict[str, Line] = {
     "ours, masked reset": (BLUE, "o", "-"),
     "ours, SAME_STEP": (BLUE, "s", "--"),
@@ -89,10 +90,14 @@ def _panel(axes: Axes, rows: Sequence[Row], styles: dict[str, Line], gap: float)
 
 def _caption(report: Row) -> str:
     versions, setting = report["machine"]["versions"], report["setting"]
+    has_processes = any(row["name"] == ASYNC for row in report["environments"])
+    around, threads = SYNC_NAME, "One thread"
+    if has_processes:
+        around, threads = f"{SYNC_NAME} and {ASYNC}", f"One thread ({ASYNC}: a process for each environment)"
     return (
         f"Above: environment steps per second, actions drawn in the loop, {setting['steps']} steps in a call, maze of "
-        f"length {setting['length']}; SyncVectorEnv and AsyncVectorEnv run our scalar maze. Below: time of learn() by "
-        f"environment steps; A2C is Stable-Baselines3's. One thread (AsyncVectorEnv: a process for each environment), "
-        f"medians of interleaved calls, seed {setting['seed']}, {report['machine']['cpu']}; NumPy {versions['numpy']}, "
-        f"torch {versions['torch']}, jax {versions['jax']}, gymnax {versions['gymnax']}, EnvPool {versions['envpool']}."
+        f"length {setting['length']}; {around}: around our scalar maze. Below: time of learn() by environment steps; "
+        f"A2C is Stable-Baselines3's. {threads}, medians of interleaved calls, seed {setting['seed']}, "
+        f"{report['machine']['cpu']}; NumPy {versions['numpy']}, torch {versions['torch']}, jax {versions['jax']}, "
+        f"gymnax {versions['gymnax']}, EnvPool {versions['envpool']}."
     )
