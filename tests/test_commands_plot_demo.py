@@ -63,7 +63,7 @@ def test_curves_are_drawn_from_runs(runs, tmp_path, metric):
 
 def test_real_runs_are_compared_and_profiled(runs, tmp_path):
     printed = call("compare", runs, "--out", tmp_path, "--formats", "png")
-    assert printed.startswith("exact_max_at_k, divided by the optimum of each environment (of max@K if it knows one, ")
+    assert printed.startswith("exact_max_at_k, divided by the optimum of each environment; 2 tasks, 2 runs on each")
     assert {line.split()[0] for line in printed.splitlines()[4:6]} == {"reinforce", "ei_l2o"}
     profile = (tmp_path / "performance_profile.png").read_bytes()
     call("plot", "performance_profile", "--from", runs, "--out", tmp_path / "alone", "--formats", "png")

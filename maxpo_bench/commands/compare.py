@@ -10,7 +10,7 @@ from maxpo_bench.commands.plot import finished_records
 from maxpo_bench.stats import Interval
 from maxpo_bench.sweep.comparability import seed_text
 from maxpo_bench.sweep.comparison import Comparison, Variant, compare
-from maxpo_bench.sweep.scores import MAX_AT_K, Normalise, value_text
+from maxpo_bench.sweep.scores import Normalise, value_text
 from maxpo_bench.sweep.tables import parse_seeds
 
 NORMALISE: tuple[Normalise, ...] = ("auto", "optimum", "none")
@@ -123,7 +123,6 @@ def _setting(compared: Comparison) -> list[str]:
     score = compared.scores.metric
     if compared.scores.optima is not None:
         score += ", divided by the optimum of each environment"
-        score += " (of max@K if it knows one, else of the mean)" * (compared.scores.metric in MAX_AT_K)
     tasks = f"{len(compared.tasks)} task{'s' * (len(compared.tasks) > 1)}"
     return [
         f"{score}; {tasks}, {len(compared.seeds)} runs on each (seeds {seed_text(compared.seeds)})",

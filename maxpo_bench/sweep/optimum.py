@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 
 
 def optimal_value(env_id: str, env_kwargs: Mapping[str, Any], k: int = 1) -> float | None:
@@ -15,8 +16,9 @@ def optimal_value(env_id: str, env_kwargs: Mapping[str, Any], k: int = 1) -> flo
     Args:
         env_id: Gymnasium id.
         env_kwargs: its arguments.
-        k: number of episodes. For more than one it is the environment's ``optimal_max_at_k(k)``; where there is none,
-            its ``optimal_value``, which is the same where a policy can reach its best return surely.
+        k: number of episodes. For one it is the environment's ``optimal_value``. For more it is its
+            ``optimal_max_at_k(k)``, and J_k of the correct actions in a maze; where an environment has neither it is
+            the ``optimal_value`` again, which chance may then exceed.
 
     Returns:
         None where the id is not registered here, or the environment has no such number.
@@ -25,8 +27,24 @@ def optimal_value(env_id: str, env_kwargs: Mapping[str, Any], k: int = 1) -> flo
         env = gym.make(env_id, **env_kwargs)
     except gym.error.Error:
         return None
-    task = env.unwrapped
-    of_many = getattr(task, "optimal_max_at_k", None) if k > 1 else None
-    value = getattr(task, "optimal_value", None) if of_many is None else of_many(k)
+    value = _best_of(env.unwrapped, k) if k > 1 else None
+    value = getattr(env.unwrapped, "optimal_value", None) if value is None else value
     env.close()
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _best_of(task: Any, k: int) -> float | None:
+    """Return the highest J_k, None where it is not known.
+
+    In a maze the correct actions have it for every k, unless rewards are noisy and dead ends have length 2: then
+    another policy can be better by a part of one step's noise.
+    """
+    from maxpo_bench.envs.maze import MazeTask
+
+    if hasattr(task, "optimal_max_at_k"):
+        return task.optimal_max_at_k(k)
+    if not isinstance(task, MazeTask):
+        return None
+    actions = np.zeros(task.num_states, dtype=np.int64)
+    actions[: task.layout.length] = task.layout.correct_actions
+    return task.exact_value(np.eye(task.num_actions)[actions], k)

@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pytest
 from run_records import BANDIT, MAZE, run, runs
 
@@ -63,6 +64,10 @@ def test_max_at_k_is_divided_by_the_optimum_of_max_at_k_where_there_is_one():
     assert optimal_value(name, kwargs) == pytest.approx(0.5)
     assert optimal_value(name, kwargs, 2) == pytest.approx(0.75)
     assert optimal_value(MAZE, {"length": 10}, 2) == 10.0
+    slippery = {"length": 3, "slip": 0.2}
+    reached = 0.9 ** np.arange(1, 4)
+    assert optimal_value("maxpo/StochasticMaze-v0", slippery) == pytest.approx(reached.sum())
+    assert optimal_value("maxpo/StochasticMaze-v0", slippery, 4) == pytest.approx((1 - (1 - reached) ** 4).sum())
     both = {"exact_max_at_k": 0.6, "return_mean": 0.4}
     records = runs("ei", [both], name, k=2, env_kwargs=kwargs) + runs("ei", [both], k=2)
     assert read_scores(records).optima == {name: pytest.approx(0.75), MAZE: 10.0}
