@@ -14,10 +14,11 @@ from reproduce_samples import save_stub
 from scipy import stats
 
 from maxpo_bench.plots import save
-from maxpo_bench.plots.style import style_of
+from maxpo_bench.plots.style import figure_style, style_of
 from maxpo_bench.reproduce import page, report
 from maxpo_bench.reproduce.maze.blind import draw_fig6
 from maxpo_bench.reproduce.maze.cells import chosen
+from maxpo_bench.reproduce.maze.figures import draw_curves
 from maxpo_bench.reproduce.maze.findings import Scores
 from maxpo_bench.reproduce.maze.mlp import draw_mlp
 from maxpo_bench.reproduce.maze.report import draw_fig7, returns_table
@@ -319,11 +320,14 @@ def test_texts_of_tables_are_escaped():
     assert lines[-3:] == ["| a\\|b | my\\_own |", "| --- | --- |", "| x\\_y | \\| |"]
 
 
-def test_two_draws_give_the_same_bytes(drawn, search_measured, tmp_path):
-    figure, again = "fig7-search", draw_search(search_measured)
-    for name, picture in (("one", drawn[figure].picture), ("other", again.picture)):
-        save(picture, tmp_path / name, figure, formats=("svg",))
-    one, other = ((tmp_path / name / f"{figure}.svg").read_bytes() for name in ("one", "other"))
+def test_two_draws_give_the_same_bytes(fig7_measured, tmp_path):
+    curves, ratios = fig7_measured.curves("sgd", 0.8, 2), fig7_measured.variance_ratios()
+    ratios = ratios[(ratios.optimizer == "sgd") & (ratios.share == 0.8) & ratios.is_chosen]
+    for name in ("one", "other"):
+        with figure_style():
+            picture = draw_curves(curves[curves.group_size == 4], ratios[ratios.group_size == 4], "caption")
+        save(picture, tmp_path / name, "fig7", formats=("svg",))
+    one, other = ((tmp_path / name / "fig7.svg").read_bytes() for name in ("one", "other"))
     assert one == other
     assert b"<?xml" in one[:10]
 

@@ -16,19 +16,19 @@ from reproduce_samples import save_stub
 from maxpo_bench.reproduce import report
 from maxpo_bench.reproduce.maze import measure as measuring
 from maxpo_bench.reproduce.maze.cells import compute
-from maxpo_bench.reproduce.maze.measure import fig7_cells, measure, mlp_cells
-from maxpo_bench.reproduce.maze.report import draw_fig7
+from maxpo_bench.reproduce.maze.measure import fig7_cells, measure, mlp_cells, search_cells
+from maxpo_bench.reproduce.maze.search import draw_search
 from maxpo_bench.reproduce.maze.sizes import SIZES
 from maxpo_bench.reproduce.report import write
 
-SMALL = replace(TINY, shares=(0.8,), group_sizes=(4,))
+SMALL = replace(TINY, searched_shares=(0.8,), group_sizes=(4,))
 
 
 @pytest.fixture(scope="module")
 def plain(agents, tmp_path_factory):
     """An experiment computed by one worker without interruption, and its folder."""
     folder = tmp_path_factory.mktemp("plain")
-    return folder, measure(fig7_cells(SMALL, agents), SMALL, folder, workers=1)
+    return folder, measure(search_cells(SMALL, agents), SMALL, folder, workers=1)
 
 
 def assert_same(one, other):
@@ -50,15 +50,14 @@ def training():
 def test_any_number_of_workers_gives_the_same_bits_and_files(plain, agents, tmp_path, monkeypatch):
     monkeypatch.setattr(report, "save", save_stub)
     folder, first = plain
-    second = measure(list(reversed(fig7_cells(SMALL, agents))), SMALL, tmp_path / "cells", workers=5)
+    second = measure(list(reversed(search_cells(SMALL, agents))), SMALL, tmp_path / "cells", workers=5)
     assert second.computed == len(first.values) == 16
     assert bytes_of(tmp_path / "cells") == bytes_of(folder)
-    third = measure(fig7_cells(SMALL, agents), SMALL, tmp_path / "cells", workers=2)
+    third = measure(search_cells(SMALL, agents), SMALL, tmp_path / "cells", workers=2)
     assert_same(first, third)
     for name, measured in (("one", first), ("other", third)):
-        for drawn in draw_fig7(measured):
-            write(drawn, tmp_path / name)
-    assert len(bytes_of(tmp_path / "one")) == 3 * 6
+        write(draw_search(measured), tmp_path / name)
+    assert len(bytes_of(tmp_path / "one")) == 6
     assert bytes_of(tmp_path / "one") == bytes_of(tmp_path / "other")
 
 
@@ -74,7 +73,7 @@ def test_networks_do_not_depend_on_the_number_of_workers_either(agents, tmp_path
 @pytest.mark.parametrize("workers", [1, 3])
 def test_an_interrupted_experiment_goes_on_where_it_stopped(plain, agents, tmp_path, workers):
     folder, first = plain
-    cells = fig7_cells(SMALL, agents)
+    cells = search_cells(SMALL, agents)
 
     def stopping(done, total):
         assert total == len(cells)
@@ -123,7 +122,7 @@ class Endless:
 
 
 def test_an_interruption_stops_what_other_threads_are_training(agents, tmp_path, monkeypatch):
-    cells = fig7_cells(SMALL, agents)
+    cells = search_cells(SMALL, agents)
     endless = Endless(cells[0])
     monkeypatch.setattr(measuring, "compute", endless)
 
@@ -140,7 +139,7 @@ def test_an_interruption_stops_what_other_threads_are_training(agents, tmp_path,
 
 
 def test_an_estimator_that_fails_stops_the_others_and_is_named(agents, tmp_path, monkeypatch):
-    cells = fig7_cells(SMALL, agents)
+    cells = search_cells(SMALL, agents)
     endless = Endless(cells[1], ValueError("no such advantage"))
     monkeypatch.setattr(measuring, "compute", endless)
     with pytest.raises(ValueError, match="no such advantage"):
@@ -150,7 +149,7 @@ def test_an_estimator_that_fails_stops_the_others_and_is_named(agents, tmp_path,
 
 
 def test_a_failure_keeps_what_was_done_before(agents, tmp_path, monkeypatch):
-    cells = fig7_cells(SMALL, agents)
+    cells = search_cells(SMALL, agents)
 
     def failing(cell, check):
         if cell == cells[3]:
