@@ -66,6 +66,7 @@ def performance_profile(data: Any, *, caption: str = "", seed: int = 0, resample
         runs += [len(scores) for scores in by_task]
     axes.set(xlabel=_score_label(frame), ylabel="Share of runs above", ylim=(-0.02, 1.02))
     axes.margins(x=0.0)
+    axes.locator_params(axis="x", nbins=6 if width == SINGLE_COLUMN else 12)
     text = _caption(runs, int(frame["task"].nunique())) + f"; stratified bootstrap, {resamples} resamples, seed {seed}."
     return finish(figure, f"{caption + ' ' if caption else ''}{text}", labels)
 

@@ -9,6 +9,11 @@
     print(sweep.summary_table(records, ["return_mean"]))
     curves = sweep.to_frame(records)
 
+    from maxpo_bench.sweep.comparison import compare
+
+    for variant in compare(records, against="reinforce").variants:
+        print(variant.name, variant.iqm, variant.improvement)
+
 Importing this loads no torch; the parent process of a sweep needs it only to look agents' names up.
 """
 
