@@ -230,6 +230,16 @@ def test_neighbouring_objectives_are_compared_in_each_run(ratio, verdict, grows,
     assert f"grows at {grows}, is not separated at {4 - grows - falls}, and falls at {falls} of 4" in found.measured[0]
 
 
+def test_intervals_of_pairs_are_jointly_valid():
+    """A change that one interval separates from 0, and eight jointly valid ones don't."""
+    one, eight = (student(NOISE, 1 - 0.05 / count)[1] for count in (1, 8))
+    for sizes, grows in ((range(8, 9), 1), (range(8, 16), 0)):
+        frame = ratios_frame(lambda setting: 1.0, settings=grid(group_size=sizes, k=(2, 4)), wobble=0.0)
+        change = np.where(frame.k == 4, (one + eight) / 2 + NOISE[frame.seed], 0.0)
+        found = more_at_small_k(Ratios(frame.assign(ratio=np.exp(change))), "")
+        assert found.numbers == {"grows": grows, "falls": 0, "pairs": len(sizes)}
+
+
 def test_objectives_that_a_group_size_has_not_are_no_pair():
     settings = [*grid(group_size=(16,), k=(2, 4, 8)), *grid(group_size=(8,), k=(2, 4)), *grid(group_size=(4,), k=(2,))]
     found = more_at_small_k(Ratios(ratios_frame(lambda setting: setting["k"] / 8, settings=settings)), "")

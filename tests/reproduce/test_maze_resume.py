@@ -100,7 +100,7 @@ class Endless:
     def __init__(self, first, error=None):
         self.first, self.error = first, error
         self.entered = threading.Barrier(3)
-        self.began, self.ended, self.lock = [], [], threading.Lock()
+        self.began, self.ended, self.unstopped, self.lock = [], [], [], threading.Lock()
 
     def __call__(self, cell, check):
         with self.lock:
@@ -118,6 +118,7 @@ class Endless:
                 time.sleep(0.001)
         finally:
             self.ended.append(cell)
+        self.unstopped.append(cell)
         raise AssertionError("nobody stopped this thread")
 
 
@@ -133,6 +134,7 @@ def test_an_interruption_stops_what_other_threads_are_training(agents, tmp_path,
     with pytest.raises(KeyboardInterrupt):
         measure(cells, SMALL, tmp_path, workers=3, progress=stopping)
     assert not training()
+    assert not endless.unstopped
     assert sorted(map(hash, [cells[0], *endless.ended])) == sorted(map(hash, endless.began))
     assert len(endless.began) <= 4
     assert [path.name for path in tmp_path.iterdir()] == [cells[0].path(tmp_path).name]
@@ -145,6 +147,7 @@ def test_an_estimator_that_fails_stops_the_others_and_is_named(agents, tmp_path,
     with pytest.raises(ValueError, match="no such advantage"):
         measure(cells, SMALL, tmp_path, workers=3)
     assert not training()
+    assert not endless.unstopped
     assert len(endless.began) <= 4
 
 
