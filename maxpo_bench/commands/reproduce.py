@@ -69,6 +69,8 @@ def run_reproduce(
             "--workers": workers,
         },
     )
+    if workers is not None and not maze:
+        raise ValueError("--workers is that of the maze figures (fig6, fig7, ...): leave it out")
     if device is not None and not bandit:
         raise ValueError("--device is that of fig1, fig4 and fig5: leave it out, the others take the CPU")
     size = size or DEFAULT_SIZE

@@ -280,10 +280,12 @@ def at_the_edge(scores: Scores, rates: Mapping[str, Sequence[float]]) -> Finding
     """Which agents took the smallest or largest learning rate of the grid."""
     found: list[str] = []
     total = 0
+    smallest = min((place.k for place in scores.places), default=0)
     for place in scores.places:
         grid = rates[place.optimizer]
         for agent in scores.agents:
-            if scores.has(place, agent):
+            is_counted_before = agent in (REINFORCE, ENTROPY) and place.k > smallest
+            if scores.has(place, agent) and not is_counted_before:
                 total += 1
                 if scores.rate(place, agent) in (grid[0], grid[-1]):
                     found.append(f"{style_of(agent).label} at {place.text()}: {scores.rate(place, agent):g}")

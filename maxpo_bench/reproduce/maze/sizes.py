@@ -80,8 +80,9 @@ class MazeSize:
     peer_tuning: int = 2
 
     def __post_init__(self) -> None:
-        if min(self.instances, self.mlp_instances, self.peer_instances) < 2:
-            raise ValueError(f"instances must be at least 2 for intervals, got {self.instances}: raise it")
+        for name in INSTANCES:
+            if getattr(self, name) < 2:
+                raise ValueError(f"{name} must be at least 2 for intervals, got {getattr(self, name)}: raise it")
 
     def rates(self, optimizer: Optimizer) -> Rates:
         """The learning rates of an optimizer."""
