@@ -73,7 +73,12 @@ def run_reproduce(
         raise ValueError("--workers is that of the maze figures (fig6, fig7, ...): leave it out")
     if device is not None and not bandit:
         raise ValueError("--device is that of fig1, fig4 and fig5: leave it out, the others take the CPU")
+    if estimators and figures == ["fig6"]:
+        raise ValueError("fig6 takes no --estimator: nothing is trained there; leave it out, or add a figure")
     size = size or DEFAULT_SIZE
+    chosen_maze = maze_sizes.size_of(size, instances=instances, seed=seed)
+    if "fig7-peers" in maze:
+        _check_peers(chosen_maze)
     _check_device(device or DEVICES[0])
     folder = out or DEFAULT_OUT
     _check_out(folder if figures else out, figures)
@@ -90,8 +95,7 @@ def run_reproduce(
             drawn = _bandit(bandit, chosen, subjects, folder, device=device or DEVICES[0], quiet=quiet)
             reports += _write(drawn, folder, as_json=as_json)
         for name in maze:
-            chosen = maze_sizes.size_of(size, instances=instances, seed=seed)
-            drawn = _maze(name, chosen, subjects, folder, workers=workers, quiet=quiet)
+            drawn = _maze(name, chosen_maze, subjects, folder, workers=workers, quiet=quiet)
             reports += _write(drawn, folder, as_json=as_json)
         found |= {report.figure: report.to_dict() for report in reports}
         _write_page(folder, as_json=as_json)
@@ -127,6 +131,14 @@ def _check_out(out: Path | None, figures: Sequence[str]) -> None:
     if out is not None:
         folder.check(out, [report for figure in figures for report in reports_of(figure)])
         folder.clear(out)
+
+
+def _check_peers(size: MazeSize) -> None:
+    """Raise where a package that a peer needs is missing, before anything is trained."""
+    from maxpo_bench.agents.registry import find_agent
+
+    for name in size.peers:
+        find_agent(name)
 
 
 def _check_device(device: str) -> None:

@@ -66,7 +66,7 @@ def require_finite(frame: Frame, figure: str, column: str) -> None:
         raise ValueError(f"figure {figure!r}: column {column} has no finite value in {len(frame)} rows")
 
 
-def curve(frame: Frame, x: str, value: str, unit: str, *, band: Band = "interval") -> Curve:
+def curve(frame: Frame, x: str, value: str, unit: str, *, band: Band = "interval", on_log_axis: bool = True) -> Curve:
     """Return the mean over units with its band at each x; missing and infinite values are left out.
 
     Args:
@@ -75,19 +75,22 @@ def curve(frame: Frame, x: str, value: str, unit: str, *, band: Band = "interval
         value: column of the vertical axis.
         unit: column that tells the independent repetitions apart (instance or seed).
         band: "interval" for a 95 % interval of the mean, "error" for one standard error on either side.
+        on_log_axis: see `mean_interval`.
     """
     finite = frame[np.isfinite(frame[value].to_numpy(dtype=np.float64))]
     table = finite.pivot_table(index=x, columns=unit, values=value, aggfunc="mean").sort_index()
     values = table.to_numpy(dtype=np.float64)
-    low, mean, high = mean_interval(values, band)
+    low, mean, high = mean_interval(values, band, on_log_axis=on_log_axis)
     return Curve(table.index.to_numpy(dtype=np.float64), mean, low, high, int(np.isfinite(values).sum(axis=1).max()))
 
 
-def mean_interval(values: Floats, band: Band = "interval") -> tuple[Floats, Floats, Floats]:
+def mean_interval(
+    values: Floats, band: Band = "interval", *, on_log_axis: bool = True
+) -> tuple[Floats, Floats, Floats]:
     """Return (low, mean, high) of the mean over the last axis and its band, NaN left out.
 
-    Of positive values a lower end that would not be positive is the smallest of them, so that it can be drawn on a
-    logarithmic axis.
+    Where it may stand on a logarithmic axis, a lower end of positive values that would not be positive is the smallest
+    of them.
     """
     from scipy.stats import t
 
@@ -97,6 +100,8 @@ def mean_interval(values: Floats, band: Band = "interval") -> tuple[Floats, Floa
     width = t.ppf(0.975, np.maximum(count - 1, 1)) if band == "interval" else 1.0
     half = np.where(count > 1, width * deviation / np.sqrt(count), 0.0)
     low = mean - half
+    if not on_log_axis:
+        return low, mean, mean + half
     smallest = np.nanmin(values, axis=-1)
     return np.where((low <= 0) & (smallest > 0), smallest, low), mean, mean + half
 

@@ -61,12 +61,12 @@ class Report:
     """What is kept of a figure beside its picture.
 
     Attributes:
-        figure: "fig1", "fig4" or "fig5".
+        figure: a key of `TITLES`.
         title: of its section.
         caption: as below the picture.
         findings: see `Finding`.
         setting: the size that was gone over.
-        series: mean and standard error of every point, and of its ratio to EI.
+        series: mean and standard error of every point of the picture.
         tables: see `Table`; they stand between picture and findings.
     """
 

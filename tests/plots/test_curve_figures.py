@@ -179,3 +179,12 @@ def test_variance_ratio_leaves_out_a_k_that_a_group_size_does_not_take():
     figure = plots.plot("variance_ratio", frame[(frame.group_size == 16) | (frame.k == 2)])
     assert len(bands(figure.axes[0])) == 1
     assert len(bands(figure.axes[1])) == 2
+
+
+def test_bands_of_logarithms_are_not_cut_at_zero():
+    from maxpo_bench.plots.frames import mean_interval
+
+    logs = np.array([[0.1, 0.2, 3.0]])
+    cut, free = mean_interval(logs)[0][0], mean_interval(logs, on_log_axis=False)[0][0]
+    assert cut == 0.1
+    assert free == pytest.approx(logs.mean() - 4.302653 * logs.std(ddof=1) / np.sqrt(3))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from maxpo_bench.agents.maze_population import train_population
 from maxpo_bench.reproduce import cell_files
 from maxpo_bench.reproduce.cell_files import Floats, Values
 from maxpo_bench.reproduce.maze.cells import COMPUTED_BY, MazeCell, chosen
+from maxpo_bench.reproduce.maze.pool import in_threads
 
 Progress = Callable[[int, int], None]
 RECORD_EVERY = 20
@@ -74,7 +73,7 @@ def at_budget(steps: Floats, values: Floats, budget: int, scored: int) -> tuple[
     return means, done[last, np.arange(steps.shape[1])]
 
 
-def compute(job: BudgetCell) -> Values:
+def compute(job: BudgetCell, progress: Progress | None = None) -> Values:
     """Train with every learning rate on every seed and score each run at the budget."""
     at, agent = job.cell.setting, job.cell.agent
     seeds, rates = [seed for part in at.seeds() for seed in part], len(at.rates)
@@ -88,6 +87,7 @@ def compute(job: BudgetCell) -> Values:
         optimizer=at.optimizer,
         entropy_coef=agent.entropy_coef,
         record_every=RECORD_EVERY,
+        progress=progress,
     )
     returns, taken = at_budget(trained.env_steps, trained.return_mean, job.budget, job.scored)
     last, _ = at_budget(trained.env_steps, trained.p_action_1, job.budget, 1)
@@ -108,26 +108,20 @@ def measure(
         workers: jobs at a time; None for one per core.
         progress: called with (jobs done, jobs in all).
     """
-
-    def one(job: BudgetCell) -> Values:
-        values = cell_files.read(job.path(folder), job.content(), job.shapes())
-        if values is None:
-            values = compute(job)
-            cell_files.write(job.path(folder), job.content(), values)
-        return values
-
-    found: dict[BudgetCell, Values] = {}
-    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool:
-        for job, values in zip(jobs, pool.map(one, jobs), strict=True):
-            found[job] = values
-            if progress is not None:
-                progress(len(found), len(jobs))
-    return found
+    stored = {job: cell_files.read(job.path(folder), job.content(), job.shapes()) for job in jobs}
+    found = {job: values for job, values in stored.items() if values is not None}
+    report = progress or (lambda done, total: None)
+    report(len(found), len(jobs))
+    for job, values in in_threads([job for job in jobs if job not in found], compute, workers):
+        cell_files.write(job.path(folder), job.content(), values)
+        found[job] = values
+        report(len(found), len(jobs))
+    return {job: found[job] for job in jobs}
 
 
 def row(job: BudgetCell, values: Values) -> dict[str, Any]:
-    """The chosen learning rate and what it gave, by seed."""
+    """The chosen learning rate, its mean return on the tuning seeds, and what it gave, by evaluation seed."""
     best = chosen(values)
-    return {"learning_rate": job.cell.setting.rates[best]} | {
+    return {"learning_rate": job.cell.setting.rates[best], "tuned": values["tuning"][best].mean()} | {
         name: values[name][best] for name in ("returns", "p_action_1", "env_steps")
     }

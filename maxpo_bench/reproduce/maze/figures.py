@@ -83,7 +83,7 @@ def draw_overview(finals: Frame, caption: str) -> Figure:
 def _agent_lines(axes: Axes, frame: Frame, x: str, value: str) -> None:
     """Draw a line with its 95 % band for each agent."""
     for place, name in enumerate(in_order(list(frame["agent"]))):
-        line = curve(frame[frame["agent"] == name], x, value, "seed")
+        line = curve(frame[frame["agent"] == name], x, value, "seed", on_log_axis=False)
         draw_band(axes, line, style_of(name), place=place, marker_every=max(1, len(line.x) // 5))
 
 
@@ -91,7 +91,10 @@ def _agent_bars(axes: Axes, frame: Frame, sizes: Sequence[int]) -> None:
     """Draw the final return with its 95 % interval for each agent and n, agents side by side."""
     names = in_order(list(frame["agent"]))
     for place, name in enumerate(names):
-        line, style = curve(frame[frame["agent"] == name], "group_size", "returns", "seed"), style_of(name)
+        line, style = (
+            curve(frame[frame["agent"] == name], "group_size", "returns", "seed", on_log_axis=False),
+            style_of(name),
+        )
         shift = 0.13 * (place - (len(names) - 1) / 2)
         x = [sizes.index(int(size)) + shift for size in line.x]
         height = [line.mean - line.low, line.high - line.mean]
@@ -105,7 +108,7 @@ def _ratio_lines(axes: Axes, frame: Frame) -> None:
 
     logs = frame.assign(log=np.log(frame["ratio"]))
     for k, color, marker in zip(sorted(frame["k"].unique()), _K_COLORS, _K_MARKERS, strict=False):
-        line = curve(logs[logs["k"] == k], "iteration", "log", "seed")
+        line = curve(logs[logs["k"] == k], "iteration", "log", "seed", on_log_axis=False)
         style = SeriesStyle(f"ratio at $K = {int(k)}$", color, marker)
         axes.plot(line.x, np.exp(line.mean), **style.line())
         axes.fill_between(line.x, np.exp(line.low), np.exp(line.high), color=color, alpha=0.18, linewidth=0.0)

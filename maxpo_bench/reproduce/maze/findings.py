@@ -145,7 +145,7 @@ def explores(scores: Scores, source: str) -> Finding:
         statement="REINFORCE's default policy collapses to the majority action, EI+L2O's stays exploratory.",
         measured=tuple(lines),
         rule=f"holds where REINFORCE's mean P(action 1) under the global bias is at least {COLLAPSED:g} and EI+L2O's "
-        "is less",
+        "is less; means, without intervals",
         verdict=_by_count(len(spared), len(places)),
         numbers={"collapsed": len(collapsed), "spared": len(spared), "settings": len(places)},
     )
@@ -233,7 +233,7 @@ def more_at_small_k(ratios: Ratios, source: str) -> Finding:
             f"{signs.count(-1)} of {len(pairs)} pairs.",
         ),
         rule=f"holds if the {_percent()} intervals of the change, jointly valid, are above 0 for every pair of "
-        "neighbouring K at the same n; does not hold if none is",
+        "neighbouring K at the same n; does not hold if none is. Each K has policies of its own, trained with it",
         verdict=_by_count(grows, len(pairs)),
         numbers={"grows": grows, "falls": signs.count(-1), "pairs": len(pairs)},
     )

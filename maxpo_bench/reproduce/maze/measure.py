@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +13,7 @@ from maxpo_bench.plots.frames import Frame
 from maxpo_bench.reproduce.cell_files import Values
 from maxpo_bench.reproduce.maze.agents import MazeAgent
 from maxpo_bench.reproduce.maze.cells import MazeCell, MazeSetting, chosen, compute
+from maxpo_bench.reproduce.maze.pool import in_threads
 from maxpo_bench.reproduce.maze.sizes import MazeSize
 
 Progress = Callable[[int, int], None]
@@ -179,8 +177,7 @@ def measure(
 ) -> Measured:
     """Compute what is not stored yet; interrupt at will, the next call goes on.
 
-    Cells are computed in threads: the compiled loops leave Python to the others. Each is a function of its own setting,
-    so that the numbers don't depend on how many there are.
+    Each cell is a function of its own setting, so that the numbers don't depend on how many are computed at a time.
 
     Args:
         cells: what is wanted.
@@ -196,36 +193,11 @@ def measure(
     missing = [cell for cell in cells if cell not in found]
     report = progress or (lambda done, total: None)
     report(len(found), len(cells))
-    for cell, values in _computed(missing, workers or os.cpu_count() or 1):
+    for cell, values in in_threads(missing, compute, workers):
         cell.store(folder, values)
         found[cell] = values
         report(len(found), len(cells))
     return Measured(size, {cell: found[cell] for cell in cells}, len(missing))
-
-
-class _Stopped(Exception):
-    """Ends the threads' training where the others have failed or been interrupted."""
-
-
-def _computed(cells: Iterable[MazeCell], workers: int) -> Iterator[tuple[MazeCell, Values]]:
-    """Yield cells as they are done; an error comes after those that were done with it."""
-    stop = threading.Event()
-
-    def check(done: int, total: int) -> None:
-        if stop.is_set():
-            raise _Stopped
-
-    pool = ThreadPoolExecutor(workers)
-    waiting: dict[Future[Values], MazeCell] = {}
-    try:
-        waiting |= {pool.submit(compute, cell, check): cell for cell in cells}
-        while waiting:
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in sorted(done, key=lambda each: each.exception() is not None):
-                yield waiting.pop(future), future.result()
-    finally:
-        stop.set()
-        pool.shutdown(cancel_futures=True)
 
 
 def _row(cell: MazeCell, k: int) -> dict[str, Any]:

@@ -116,6 +116,9 @@ def measure_peers(
 ) -> list[PeerRow]:
     """Tune and train peers; runs that are in the folder already are not run again.
 
+    They are a sweep's runs, named by what is asked for and not by the code that answers: empty the folder after a
+    change of the algorithms.
+
     Every seed has a maze of its own. The seeds, and with them the mazes, are those of Figure 7.
 
     Args:

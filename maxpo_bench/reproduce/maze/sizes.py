@@ -88,11 +88,6 @@ class MazeSize:
         """The learning rates of an optimizer."""
         return self.sgd_rates if optimizer == "sgd" else self.adam_rates
 
-    @property
-    def peer_runs(self) -> int:
-        """Runs of the peers: five values on the tuning seeds, one on the others."""
-        return len(self.peers) * (5 * self.peer_tuning + self.peer_instances)
-
     def mlp_rates(self, optimizer: Optimizer) -> Rates:
         """The learning rates of an optimizer for multilayer perceptrons."""
         return self.mlp_sgd_rates if optimizer == "sgd" else self.mlp_adam_rates
