@@ -95,7 +95,7 @@ def _agent_bars(axes: Axes, frame: Frame, sizes: Sequence[int]) -> None:
             curve(frame[frame["agent"] == name], "group_size", "returns", "seed", on_log_axis=False),
             style_of(name),
         )
-        shift = 0.13 * (place - (len(names) - 1) / 2)
+        shift = 0.1 * (place - (len(names) - 1) / 2)
         x = [sizes.index(int(size)) + shift for size in line.x]
         height = [line.mean - line.low, line.high - line.mean]
         axes.errorbar(x, line.mean, height, **style.line(), elinewidth=0.8)

@@ -70,7 +70,7 @@ def _overview(measured: Measured) -> Drawn:
     caption = (
         f"Mean return over the last {size.last} of {size.iterations:,} iterations against n; {_seeds(size)}; learning "
         f"rates chosen for each agent at each setting (SGD: {rates_text(size, 'sgd')}; "
-        f"Adam: {rates_text(size, 'adam')}). Bands: 95 % intervals over mazes."
+        f"Adam: {rates_text(size, 'adam')}). EI+L2O needs n > K. Bars: 95 % intervals over mazes."
     )
     with figure_style():
         picture = draw_overview(chosen, caption)
