@@ -27,7 +27,10 @@ class _Preset(GroupPolicyGradient):
                     f"{type(self).__name__} always uses {self.fixed_estimator!r}: use GroupPolicyGradient to choose"
                 )
             if name not in known and name != "_init_setup_model":
-                raise TypeError(f"{type(self).__name__} has no option {name!r}.{suggest(name, known)}")
+                raise TypeError(
+                    f"{type(self).__name__} has no option {name!r}.{suggest(name, known)} Options of the environment "
+                    "go into env_kwargs={...}"
+                )
         assert self.fixed_estimator is not None
         super().__init__(env, estimator=self.fixed_estimator, **options)
 

@@ -260,7 +260,13 @@ def _table(table: Table) -> RichTable:
     return shown
 
 
-_COLOURS = {"holds": "bold green", "holds in part": "bold yellow", "does not hold": "bold red", "": "bold"}
+_COLOURS = {
+    "holds": "bold green",
+    "holds in part": "bold yellow",
+    "does not hold": "bold red",
+    "undecided": "bold yellow",
+    "": "bold",
+}
 
 
 def _table1(out: Path | None, *, seed: int, as_json: bool) -> dict[str, Any]:

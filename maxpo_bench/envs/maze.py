@@ -100,7 +100,7 @@ class MazeEnv(ScalarMaze):
     """A long path on which one of two actions leads forward, mostly the same one.
 
     **Mission.** Walk as far as you can. The correct action is 1 in most states, so always taking it earns something:
-    a local optimum that discourages learning where it is wrong (arXiv 2606.06080, Sec. 5.1 and App. G.2, Fig. 6).
+    the local optimum that, says the paper, discourages learning (arXiv 2606.06080, Sec. 5.1 and App. G.2, Fig. 6).
 
     **Observation.** ``Discrete(num_states)``: path states 0 .. length-1, the goal ``length``, the wall ``length + 1``,
     then the dead ends, if any.

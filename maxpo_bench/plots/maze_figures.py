@@ -145,7 +145,7 @@ def _draw_returns(axes: Axes, rows: Frame, best: Frame, optimum: int) -> None:
         axes.fill_between(line.x, line.low, line.high, color=color, alpha=0.2, linewidth=0.0)
         handles += axes.plot(line.x, line.mean, color=color, zorder=2)
         top = int(line.mean.argmax())
-        handles[-1].set_label(f"_share {share:g}: at most {line.mean[top]:.1f}")
+        handles[-1].set_label(f"_share {share:g}: mean at most {line.mean[top]:.1f}")
         axes.plot(line.x[top], line.mean[top], "o", color=color, markeredgecolor="white", markersize=5, zorder=3)
         lowest = min(lowest, float(line.mean[line.mean > 0].min(initial=lowest)))
     labels = [handle.get_label().removeprefix("_") for handle in handles]

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from maxpo_bench.plots.frames import Frame
 from maxpo_bench.stats import Interval, mean_interval
 
-Verdict = Literal["holds", "holds in part", "does not hold", ""]
+Verdict = Literal["holds", "holds in part", "does not hold", "undecided", ""]
 Floats = NDArray[np.float64]
 
 HOLDS: Verdict = "holds"
 IN_PART: Verdict = "holds in part"
 FAILS: Verdict = "does not hold"
+UNDECIDED: Verdict = "undecided"
 NO_CLAIM: Verdict = ""
 
 

@@ -26,7 +26,7 @@ TITLES = {
     "fig7": "Figure 7: learning on the maze, plain gradient ascent",
     "fig7-adam": "Figure 7 with Adam",
     "fig7-settings": "Figure 7 in other settings: optimizers, majority shares, n and K",
-    "fig7-search": "Where Figure 7 looks as in the paper",
+    "fig7-search": "Figure 7 in the setting nearest to the paper's",
     "fig7-mlp": "Figure 7 with multilayer perceptrons",
     "fig7-peers": "PPO, A2C, TRPO and ARS on the same mazes",
 }

@@ -208,7 +208,7 @@ def test_the_returns_panel_shows_means_their_maxima_and_the_optimum(frame, figur
     ):
         mean = rows[rows["majority_share"] == share].groupby("q")["value"].mean()
         np.testing.assert_allclose(line.get_ydata(), mean)
-        assert f"share {share:g}: at most {mean.max():.1f}" in [
+        assert f"share {share:g}: mean at most {mean.max():.1f}" in [
             text.get_text() for text in returns.get_legend().get_texts()
         ]
     assert len(bands(returns)) == 2

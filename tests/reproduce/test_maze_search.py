@@ -127,14 +127,17 @@ def test_several_n_are_listed():
     assert _table([each], 3).rows[0][5] == "n = 4, 8"
 
 
-@pytest.mark.parametrize(("held", "verdict", "complete"), [("all", "holds", 1), ("some", "holds in part", 0)])
+@pytest.mark.parametrize(
+    ("held", "verdict", "complete"), [("all", "holds", 1), ("some", "holds in part", 0), ("none", "does not hold", 0)]
+)
 def test_the_finding_names_the_nearest_reading(held, verdict, complete):
     found = _finding([reading(held, 0.1), reading("none", 0.3), reading("none")], 2)
-    count = {"all": 10, "some": 5}[held]
+    count = {"all": 10, "some": 5, "none": 0}[held]
     assert found.verdict == verdict
     assert found.numbers == {"held": count, "of": 10, "complete": complete, "settings": 3}
-    assert found.measured[0].startswith(f"{complete} of 3 settings fulfil all. The nearest is SGD, learning rate 0.1")
-    assert found.measured[0].endswith(f": {count} of 10.")
+    assert found.measured[0].startswith(f"{complete} of 3 settings fulfil all. SGD, learning rate 0.1")
+    others = "no other as many" if count else "as many as 2 more"
+    assert found.measured[0].endswith(f" fulfils {count} of 10, {others}.")
     assert found.measured[1] == "SGD, learning rate 0.3, share 0.8, K = 2: 0 of 10"
 
 

@@ -28,7 +28,7 @@ def draw_fig6(size: MazeSize) -> Drawn:
     mazes = 5 * size.instances
     data = maze_frame(layout, shares=size.shares, instances=mazes, seed=size.seed)
     table = blind_table(size.shares, (size.length,), mazes, seed=size.seed)
-    caption = f"Maze of instance {size.seed}; mazes of (d) by seed {size.seed}."
+    caption = f"{size.note}(a) to (c): instance {size.seed} of the maze; (d): mazes derived from seed {size.seed}."
     with figure_style():
         picture = maze(data, caption=caption)
     report = Report(
@@ -43,7 +43,7 @@ def _is_high(table: Frame) -> Finding:
         always, best = (mean_of(rows[name].to_numpy(dtype=float)) for name in ("always_1", "best_return"))
         highest = max(highest, best.estimate / float(rows["optimum"].iloc[0]))
         lines.append(
-            f"Share {share:g}: always action 1 earns {with_interval(always)}, the best blind policy "
+            f"Share {share:g}: always action 1 earns {with_interval(always)}, each maze's own best blind policy "
             f"{with_interval(best)} of {rows['optimum'].iloc[0]:g}, over {len(rows)} mazes."
         )
     return Finding(

@@ -37,7 +37,7 @@ def draw_curves(curves: Frame, ratios: Frame | None, caption: str, *, by: str = 
         for row, (optimizer, value) in enumerate(rows):
             _agent_lines(grid[row][column], here[here["optimizer"] == optimizer], "iteration", value)
             if value == "p_action_1":
-                grid[row][column].set_ylim(0.45, 1.02)
+                grid[row][column].set_ylim(0.45, 1.0)
         if ratios is not None:
             _ratio_lines(grid[-1][column], ratios[ratios[by] == place])
         grid[0][column].set_title(f"$n = {place}$" if by == "group_size" else f"majority share {place:g}")

@@ -15,6 +15,7 @@ from maxpo_bench.reproduce.finding import (
     HOLDS,
     IN_PART,
     NO_CLAIM,
+    UNDECIDED,
     Finding,
     Verdict,
     mean_of,
@@ -29,6 +30,7 @@ from maxpo_bench.stats import Interval, mean_interval, ratio_of_means_interval
 
 Floats = NDArray[np.float64]
 LEVEL = 0.05
+SHOWN = 12
 COLLAPSED = 0.95
 """P(action 1) from which the default policy is taken to have collapsed to the majority action."""
 
@@ -104,9 +106,9 @@ def _outperforms(scores: Scores, other: str, source: str) -> Finding:
         source=source,
         statement=f"EI+L2O's return is above that of {label} for all n.",
         measured=tuple(lines),
-        rule=f"holds if the differences' {_percent()} intervals, jointly valid, are above 0 at every setting; does not "
-        "hold if none is",
-        verdict=_by_count(_count(signs, 1), len(places)),
+        rule=f"holds if the differences' {_percent()} intervals, jointly valid over these settings, are above 0 at "
+        "every one; does not hold if none is and some are below, is undecided if all contain 0",
+        verdict=_by_signs(_count(signs, 1), _count(signs, -1), len(places)),
         numbers={"above": _count(signs, 1), "equal": _count(signs, 0), "below": _count(signs, -1)},
     )
 
@@ -135,7 +137,7 @@ def explores(scores: Scores, source: str) -> Finding:
     ]
     for family in _families(places):
         here = [means[place] for place in places if place.family() == family]
-        spans = [f"{min(column):.2f} to {max(column):.2f}" for column in zip(*here, strict=True)]
+        spans = [_span(column) for column in zip(*here, strict=True)]
         lines.append(
             f"{OPTIMIZER_LABELS[family[0]]}, share {family[1]:g}: REINFORCE {spans[0]}, with entropy {spans[1]}, "
             f"EI+L2O {spans[2]}"
@@ -204,8 +206,9 @@ def reduces_variance(ratios: Ratios, source: str) -> Finding:
         statement="The L2O baseline reduces the gradient's variance in all settings: the ratio is below 1.",
         measured=tuple(lines),
         rule="geometric mean of the ratio along training and over seeds; holds if its "
-        f"{_percent()} intervals, jointly valid, are below 1 at every setting, does not hold if none is",
-        verdict=_by_count(len(below), len(places)),
+        f"{_percent()} intervals, jointly valid over these settings, are below 1 at every one, does not hold if none "
+        "is and some are above, is undecided if all contain 1",
+        verdict=_by_signs(len(below), len(above), len(places)),
         numbers={"below": len(below), "above": len(above), "settings": len(places)},
     )
 
@@ -232,9 +235,10 @@ def more_at_small_k(ratios: Ratios, source: str) -> Finding:
             f"From one K to the next the ratio grows at {grows}, is not separated at {signs.count(0)}, and falls at "
             f"{signs.count(-1)} of {len(pairs)} pairs.",
         ),
-        rule=f"holds if the {_percent()} intervals of the change, jointly valid, are above 0 for every pair of "
-        "neighbouring K at the same n; does not hold if none is. Each K has policies of its own, trained with it",
-        verdict=_by_count(grows, len(pairs)),
+        rule=f"holds if the {_percent()} intervals of the change, jointly valid over these pairs of neighbouring K at "
+        "the same n, are above 0 for every one; does not hold if none is and some are below, is undecided if all "
+        "contain 0. Each K has policies of its own, trained with it",
+        verdict=_by_signs(grows, signs.count(-1), len(pairs)),
         numbers={"grows": grows, "falls": signs.count(-1), "pairs": len(pairs)},
     )
 
@@ -270,8 +274,8 @@ def above_ei(scores: Scores, place: Place) -> Finding | None:
         source="check",
         statement=f"EI+L2O is above EI at {place.text()}.",
         measured=(f"{values[0]} against {values[1]}; difference on the same mazes {with_interval(difference)}.",),
-        rule="holds if the difference's 95 % interval is above 0",
-        verdict=HOLDS if difference.low > 0 else FAILS,
+        rule="holds if the difference's 95 % interval is above 0, does not hold if it is below, else undecided",
+        verdict=HOLDS if difference.low > 0 else FAILS if difference.high < 0 else UNDECIDED,
         numbers={"difference": difference.estimate, "low": difference.low, "high": difference.high},
     )
 
@@ -292,7 +296,11 @@ def at_the_edge(scores: Scores, rates: Mapping[str, Sequence[float]]) -> Finding
     return Finding(
         source="check",
         statement="The best learning rate lies inside the grid.",
-        measured=(f"At an end of the grid in {len(found)} of {total} choices.", *found[:12]),
+        measured=(
+            f"At an end of the grid in {len(found)} of {total} choices.",
+            *found[:SHOWN],
+            *([f"and {len(found) - SHOWN} more"] if len(found) > SHOWN else []),
+        ),
         rule="holds if no choice is at an end of its grid",
         verdict=_by_count(total - len(found), total),
         numbers={"at_an_end": len(found), "choices": total},
@@ -307,18 +315,28 @@ def added(scores: Scores) -> list[Finding]:
 
 def _added(scores: Scores, name: str) -> Finding:
     places = [place for place in scores.places if scores.has(place, EI_L2O, name)]
-    ratios = {place: scores.of(place, name).mean() / scores.of(place, EI_L2O).mean() for place in places}
-    lines = [f"{place.text()}: {number(ratio)} times" for place, ratio in ratios.items()]
+    ratios = {place: scores.of(place, name).mean() / max(scores.of(place, EI_L2O).mean(), 1e-9) for place in places}
+    confidence = shared(LEVEL, len(places))
+    words = {-1: "below", 0: "not separated", 1: "above"}
+    signs = {
+        place: _sign(mean_interval(scores.differences(place, name, EI_L2O), confidence=confidence)) for place in places
+    }
+    lines = [f"{place.text()}: {number(ratio)} times, {words[signs[place]]}" for place, ratio in ratios.items()]
+    head = f"Above at {_count(signs, 1)}, not separated at {_count(signs, 0)}, below at {_count(signs, -1)} settings."
     return Finding(
         source="added",
         statement=f"Return of {style_of(name).label} over that of EI+L2O.",
-        measured=(f"From {number(min(ratios.values()))} to {number(max(ratios.values()))}.", *lines)
-        if lines
-        else ("Not defined where EI+L2O is.",),
-        rule="",
+        measured=(head, *lines) if lines else ("Not defined where EI+L2O is.",),
+        rule=f"{_percent()} intervals of the differences on the same mazes, jointly valid over these settings",
         verdict=NO_CLAIM,
         numbers={place.text(): float(ratio) for place, ratio in ratios.items()},
     )
+
+
+def _span(values: Sequence[float]) -> str:
+    """Write the smallest and the largest value, or the only one."""
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _families(places: Iterable[Place]) -> list[tuple[str, float]]:
@@ -332,6 +350,11 @@ def _count(signs: Mapping[Any, int], sign: int) -> int:
 def _sign(interval: Interval) -> int:
     """1 above 0, -1 below, 0 where 0 is inside."""
     return int(interval.low > 0) - int(interval.high < 0)
+
+
+def _by_signs(holding: int, opposite: int, total: int) -> Verdict:
+    """Return what comparisons say together: without any that is separated, nothing."""
+    return UNDECIDED if total and not holding and not opposite else _by_count(holding, total)
 
 
 def _by_count(holding: int, total: int) -> Verdict:

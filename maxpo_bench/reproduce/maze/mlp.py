@@ -27,7 +27,7 @@ def draw_mlp(measured: Measured) -> Drawn:
         for label, optimizer in zip(("SGD", "Adam"), OPTIMIZERS, strict=True)
     )
     caption = (
-        f"Paths of {size.length:,} states, one-hot observations, two tanh layers of 64 units; n = "
+        f"{size.note}Paths of {size.length:,} states, one-hot observations, two tanh layers of 64 units; n = "
         f"{size.mlp_group_size}, K = {size.k}; {size.mlp_instances} mazes with a run each (seed {size.seed}); learning "
         f"rates chosen on {size.mlp_tuning} other mazes ({grids}). Return: means of {size.record_every} iterations; "
         "P(action 1): under the output layer's bias alone. Bands: 95 % intervals over mazes."

@@ -131,9 +131,10 @@ def draw_peers(size: MazeSize, rows: Sequence[Row]) -> Drawn:
     values = sorted({len(PEERS.get(name).grid) for name in size.peers})
     short = sum(int((row.env_steps < size.peer_budget).sum()) for row in rows)
     caption = (
-        f"Paths of {size.length:,} states, majority share {size.share:g}; tabular policies; {size.peer_budget:,} "
-        f"environment steps; mean return of the last 1/{SCORED_SHARE} of them; {size.peer_instances} mazes with a run "
-        f"each (seed {size.seed}), one option of each tuned over {'-'.join(map(str, values))} values on {others}. "
+        f"{size.note}Paths of {size.length:,} states, majority share {size.share:g}; tabular policies; "
+        f"{size.peer_budget:,} environment steps, scored by the mean return in the last 1/{SCORED_SHARE} of them; "
+        f"{size.peer_instances} mazes with a run each (seed {size.seed}), one option of each agent tuned over "
+        f"{'-'.join(map(str, values))} values on {others}. "
         f"Agents of the paper: n = {size.peer_group_size}, K = {size.k}, at most {size.peer_iterations:,} iterations, "
         f"which {count_text([short], 'run')} ended below the budget. The others have tabular critics, but ARS, whose "
         "perturbed policies are scored. Bars: 95 % intervals over mazes."

@@ -68,8 +68,8 @@ def _overview(measured: Measured) -> Drawn:
     scores, ratios = Scores(finals), Ratios(measured.variance_ratios())
     chosen = finals[finals["is_chosen"]]
     caption = (
-        f"Mean return over the last {size.last} of {size.iterations:,} iterations against n; {_seeds(size)}; learning "
-        f"rates chosen for each agent at each setting (SGD: {rates_text(size, 'sgd')}; "
+        f"{size.note}Mean return over the last {size.last} of {size.iterations:,} iterations against n; "
+        f"{_seeds(size)}; learning rates chosen for each agent at each setting (SGD: {rates_text(size, 'sgd')}; "
         f"Adam: {rates_text(size, 'adam')}). EI+L2O needs n > K. Bars: 95 % intervals over mazes."
     )
     with figure_style():
@@ -142,10 +142,11 @@ def returns_table(scores: Scores, places: list[Place], names: tuple[str, ...]) -
 def curves_caption(size: MazeSize, optimizer: str, share: float, k: int, rates: str, ends: str = "one step") -> str:
     """Everything that is needed to read the curves."""
     return (
-        f"Paths of {size.length:,} states, majority share {share:g}, dead ends of {ends}; {optimizer}, learning rate "
-        f"{rates}; K = {k}; {_seeds(size)}. Top: return, means of {size.record_every} iterations; centre: probability "
-        f"of action 1 under the global bias alone; bottom: geometric mean of the ratio of total gradient variances at "
-        f"EI+L2O's policies, {size.num_groups} groups each (Eq 125). Bands: 95 % intervals over mazes."
+        f"{size.note}Paths of {size.length:,} states, majority share {share:g}, dead ends of {ends}; {optimizer}, "
+        f"learning rate {rates}; K = {k}; {_seeds(size)}. Top: return, means of {size.record_every} iterations; "
+        "centre: probability of action 1 under the global bias alone; bottom, a line for each K: geometric mean of the "
+        f"ratio of total gradient variances at EI+L2O's policies, {size.num_groups} groups each (Eq 125). Bands: 95 % "
+        "intervals over mazes."
     )
 
 

@@ -167,12 +167,14 @@ def _at(group_sizes: Sequence[int], total: int) -> str:
 def _finding(found: Sequence[CandidateSetting], sizes: int) -> Finding:
     best, most = found[0], sizes * (len(BASELINES) + 2)
     complete = sum(each.held == most for each in found)
+    ties = sum(each.held == best.held for each in found)
     numbers: dict[str, Any] = {"held": best.held, "of": most, "complete": complete, "settings": len(found)}
     return Finding(
         source="App G.2.2, Fig 7",
         statement="There is a reading of the setting at which all of the figure's statements hold.",
         measured=(
-            f"{complete} of {len(found)} settings fulfil all. The nearest is {best.text()}: {best.held} of {most}.",
+            f"{complete} of {len(found)} settings fulfil all. {best.text()} fulfils {best.held} of {most}, "
+            f"{'no other as many' if ties == 1 else f'as many as {ties - 1} more'}.",
             *(f"{each.text()}: {each.held} of {most}" for each in found[1:4]),
         ),
         rule="five statements at every n: EI+L2O's return above REINFORCE's, above that with entropy and above EI's "

@@ -17,6 +17,7 @@ class MazeSize:
     """How much of Figures 6 and 7 to compute.
 
     Attributes:
+        name: of the size.
         instances: evaluation seeds; each is a maze and a training run of every agent.
         tuning: further seeds, on which learning rates are chosen.
         seed: root of all seeds.
@@ -48,6 +49,7 @@ class MazeSize:
         peer_tuning: tuning seeds there.
     """
 
+    name: str = "paper"
     instances: int = 20
     tuning: int = 10
     seed: int = 0
@@ -84,6 +86,11 @@ class MazeSize:
             if getattr(self, name) < 2:
                 raise ValueError(f"{name} must be at least 2 for intervals, got {getattr(self, name)}: raise it")
 
+    @property
+    def note(self) -> str:
+        """What a caption begins with where the size is not the paper's."""
+        return "" if self.name == "paper" else f"Size {self.name}, smaller than the paper's. "
+
     def rates(self, optimizer: Optimizer) -> Rates:
         """The learning rates of an optimizer."""
         return self.sgd_rates if optimizer == "sgd" else self.adam_rates
@@ -98,6 +105,7 @@ SIZES.register("paper", MazeSize())
 SIZES.register(
     "quick",
     MazeSize(
+        name="quick",
         instances=5,
         tuning=3,
         length=200,
