@@ -374,8 +374,8 @@ def reproduce(
     table1: what each estimator is unbiased for. fig1, fig4, fig5: bias and variance on bandits, a minute together.
     fig6: the maze and what blind habit earns in it. fig7: learning on the maze, also by Adam (fig7-adam) and in all
     settings (fig7-settings), about ten minutes; fig7-search: the setting nearest to the paper's; fig7-mlp: with
-    networks; fig7-peers: PPO, A2C, TRPO and ARS beside, an hour. Interrupt at will: finished cells are kept in OUT/cells, and the
-    same command goes on. Each figure is written as PNG, SVG and PDF with its data
+    networks; fig7-peers: PPO, A2C, TRPO and ARS beside, an hour. Interrupt at will: finished cells are kept in
+    OUT/cells, and the same command goes on. Each figure is written as PNG, SVG and PDF with its data
     (CSV), and its findings as Markdown and JSON: statements of the paper, what was measured, and whether they hold.
 
     An added estimator is exact where its advantages are sums over reward gaps, else sampled and drawn as points. A

@@ -124,10 +124,13 @@ def _setting(compared: Comparison) -> list[str]:
     if compared.scores.optima is not None:
         score += ", divided by the optimum of each environment"
     tasks = f"{len(compared.tasks)} task{'s' * (len(compared.tasks) > 1)}"
+    references = sum(variant.improvement is None for variant in compared.variants)
+    partners = f"P(better): against the {compared.reference} with the same arguments, of which there are {references}"
     return [
         f"{score}; {tasks}, {len(compared.seeds)} runs on each (seeds {seed_text(compared.seeds)})",
         f"{100 * compared.confidence:g} % intervals, each on its own: percentile bootstrap within tasks, "
         f"{compared.resamples} resamples, seed {compared.seed}",
+        *([partners] if references > 1 else []),
     ]
 
 
