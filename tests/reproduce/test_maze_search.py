@@ -136,7 +136,7 @@ def test_the_finding_names_the_nearest_reading(held, verdict, complete):
     assert found.verdict == verdict
     assert found.numbers == {"held": count, "of": 10, "complete": complete, "settings": 3}
     assert found.measured[0].startswith(f"{complete} of 3 settings fulfil all. SGD, learning rate 0.1")
-    others = "no other as many" if count else "as many as 2 more"
+    others = "no other as many" if count else "as do 2 more"
     assert found.measured[0].endswith(f" fulfils {count} of 10, {others}.")
     assert found.measured[1] == "SGD, learning rate 0.3, share 0.8, K = 2: 0 of 10"
 

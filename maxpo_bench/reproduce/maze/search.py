@@ -174,7 +174,7 @@ def _finding(found: Sequence[CandidateSetting], sizes: int) -> Finding:
         statement="There is a reading of the setting at which all of the figure's statements hold.",
         measured=(
             f"{complete} of {len(found)} settings fulfil all. {best.text()} fulfils {best.held} of {most}, "
-            f"{'no other as many' if ties == 1 else f'as many as {ties - 1} more'}.",
+            f"{'no other as many' if ties == 1 else 'as does 1 more' if ties == 2 else f'as do {ties - 1} more'}.",
             *(f"{each.text()}: {each.held} of {most}" for each in found[1:4]),
         ),
         rule="five statements at every n: EI+L2O's return above REINFORCE's, above that with entropy and above EI's "
