@@ -136,8 +136,8 @@ def draw_peers(size: MazeSize, rows: Sequence[Row]) -> Drawn:
         f"{size.peer_instances} mazes with a run each (seed {size.seed}), one option of each agent tuned over "
         f"{'-'.join(map(str, values))} values on {others}. "
         f"Agents of the paper: n = {size.peer_group_size}, K = {size.k}, at most {size.peer_iterations:,} iterations; "
-        f"{count_text([short], 'run')} ended below the budget. PPO, A2C and TRPO have tabular critics; of ARS perturbed "
-        "policies are scored. Bars: 95 % intervals over mazes, strokes: single mazes."
+        f"{count_text([short], 'run')} ended below the budget. PPO, A2C and TRPO have tabular critics; of ARS "
+        "perturbed policies are scored. Bars: 95 % intervals over mazes, strokes: single mazes."
     )
     with figure_style():
         picture = _picture(rows, caption)
