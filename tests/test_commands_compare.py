@@ -73,7 +73,8 @@ def test_without_tuning_values_are_variants_and_seeds_can_be_chosen(store):
         "compare", store, "--seeds", "8:10", "--against", "pkpo", "--agent", "maxpo", "--agent", "ei"
     ).splitlines()
     assert "2 runs on each (seeds 8, 9)" in lines[0]
-    names = [line.split("  ")[0] for line in lines[4:8]]
+    assert "P(better): against the ei with the same arguments, of which there are 2" in lines
+    names = [line.split("  ")[0] for line in lines[5:9]]
     assert names[0] == "ei_l2o (learning_rate=0.3)"
     assert sorted(names)[:2] == ["ei (learning_rate=0.3)", "ei (learning_rate=1)"]
     assert any("several values of learning_rate" in line for line in lines)

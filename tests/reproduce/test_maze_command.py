@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -14,6 +15,7 @@ from maxpo_bench import cli
 from maxpo_bench.commands import reproduce as command
 from maxpo_bench.reproduce import report
 from maxpo_bench.reproduce.bandit import sizes as bandit_sizes
+from maxpo_bench.reproduce.finding import Verdict
 from maxpo_bench.reproduce.maze import measure as measuring
 from maxpo_bench.reproduce.maze import sizes as maze_sizes
 from maxpo_bench.reproduce.maze.cells import compute
@@ -60,7 +62,7 @@ def test_every_maze_figure_in_one_call_with_a_submission(tmp_path):
         stored = json.loads((tmp_path / f"{name}.json").read_text())
         assert (stored["figure"], stored["title"]) == (name, report.TITLES[name])
         assert shown.count(f"{report.TITLES[name]} ") >= 1
-        assert {finding["verdict"] for finding in stored["findings"]} <= {"holds", "holds in part", "does not hold", ""}
+        assert {finding["verdict"] for finding in stored["findings"]} <= set(get_args(Verdict))
     files = {f"{name}.{end}" for name in MAZE for end in ("csv", "json", "md", "pdf", "png", "svg")}
     assert {path.name for path in tmp_path.iterdir()} == files | {"cells", "README.md"}
     for name in ("fig7", "fig7-adam", "fig7-settings", "fig7-search", "fig7-mlp"):
