@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pathlib
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
@@ -106,16 +107,17 @@ class Peer(BaseAlgorithm):
             return None
         return self._table(np.arange(states.n) + states.start)
 
+    @abstractmethod
     def _table(self, states: NDArray[np.int64]) -> NDArray[np.float64]:
-        raise NotImplementedError
+        """Probabilities `[S, A]` with which the present policy acts in these states."""
 
+    @abstractmethod
     def _entropy(self) -> float | None:
         """Mean entropy of the policy in the states that the last iteration has visited; None if it is not defined."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _steps_of(self, iterations: int) -> int:
         """Environment steps after which so many iterations are done."""
-        raise NotImplementedError
 
     def learn(
         self,
