@@ -18,11 +18,12 @@ ALLOWED = {
     "comparison": BASE | {"stats"},
     "moments": BASE | {"estimators", "objectives", "stats"},
     "envs": BASE,
+    "evaluation": BASE | {"stats"},
     "agents": BASE | {"estimators", "objectives", "envs"},
-    "llm": BASE | {"estimators", "agents", "envs"},
+    "llm": BASE | {"estimators", "stats", "evaluation", "agents", "envs"},
     "sweep": BASE | {"stats", "comparison", "agents", "envs", "llm"},
     "leaderboard": BASE | {"estimators", "objectives", "stats", "moments", "agents", "envs", "sweep"},
-    "plots": BASE | {"estimators", "stats", "comparison", "moments", "agents", "envs", "sweep"},
+    "plots": BASE | {"estimators", "stats", "comparison", "evaluation", "moments", "agents", "envs", "sweep"},
     "reproduce": BASE
     | {"estimators", "objectives", "stats", "moments", "agents", "envs", "sweep", "plots", "leaderboard"},
 }

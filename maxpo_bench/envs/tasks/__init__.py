@@ -1,0 +1,43 @@
+"""Question sources and verifiers: what the text environments and the language-model track ask and grade.
+
+Names load on first use: importing this package loads neither sympy nor any data.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maxpo_bench.envs.tasks.grade import STATUSES, Grade, Status
+    from maxpo_bench.envs.tasks.task import MAX_ANSWER_LENGTH, MAX_QUESTION_LENGTH, Problem, Task
+
+__all__ = [
+    "MAX_ANSWER_LENGTH",
+    "MAX_QUESTION_LENGTH",
+    "STATUSES",
+    "Grade",
+    "Problem",
+    "Status",
+    "Task",
+]
+
+_MODULES = {
+    "MAX_ANSWER_LENGTH": "task",
+    "MAX_QUESTION_LENGTH": "task",
+    "STATUSES": "grade",
+    "Grade": "grade",
+    "Problem": "task",
+    "Status": "grade",
+    "Task": "task",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

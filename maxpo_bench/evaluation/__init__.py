@@ -1,0 +1,1 @@
+"""Evaluation of scored samples, without any model."""
