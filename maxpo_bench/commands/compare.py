@@ -49,7 +49,7 @@ def run_compare(
     )
     paths = [] if out is None else _write(compared, out, formats.split(","))
     if as_json:
-        from maxpo_bench.cli import print_json
+        from maxpo_bench.cli.shared import print_json
 
         print_json(compared.to_dict())
         return 0

@@ -100,7 +100,7 @@ def run_reproduce(
         found |= {report.figure: report.to_dict() for report in reports}
         _write_page(folder, as_json=as_json)
     if as_json:
-        from maxpo_bench.cli import print_json
+        from maxpo_bench.cli.shared import print_json
 
         print_json(found if len(found) > 1 else next(iter(found.values())))
     return 0

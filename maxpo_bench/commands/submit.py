@@ -42,7 +42,7 @@ def run_submit(
         print(failure, file=sys.stderr)
         return 1
     if as_json:
-        from maxpo_bench.cli import print_json
+        from maxpo_bench.cli.shared import print_json
 
         print_json(done.scored.entry.to_dict())
     elif quiet:
@@ -59,7 +59,7 @@ def _check(path: Path, suite: str, overrides: dict[str, Any], *, as_json: bool) 
     failed = any(result.status == "fail" for result in outcome)
     certificate = None if failed else certify_candidate(candidate, 0, chosen)
     if as_json:
-        from maxpo_bench.cli import print_json
+        from maxpo_bench.cli.shared import print_json
 
         checks = [asdict(result) for result in outcome]
         print_json({"contract": checks, "certificate": certificate.to_dict() if certificate else None})

@@ -1,0 +1,102 @@
+"""Commands about estimators: certificate, submission, leaderboard."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maxpo_bench.cli.shared import JsonFlag, Quiet, Results, SuiteName, finish, print_json
+
+
+def certify(
+    target: Annotated[str, typer.Argument(help="Estimator name, or a file or folder as for `submit`.")],
+    k: Annotated[int | None, typer.Option("--k", help="Objective size K; default: a grid.")] = None,
+    n: Annotated[int | None, typer.Option("--n", help="Group size; default: a grid.")] = None,
+    scale: Annotated[str | None, typer.Option("--scale", help="Declared scale: K/n or 1.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="Rewards it is defined for: real or binary.")] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the random bandits.")] = 0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Say whether an estimator is unbiased for max@K, exactly, by enumerating small bandits.
+
+    A file's code is run with your rights.
+    """
+    from maxpo_bench.commands.certify import certificate_of
+
+    certificate = certificate_of(target, k=k, n=n, scale=scale, domain=domain, seed=seed)
+    print_json(certificate.to_dict()) if as_json else print(certificate.explain())
+
+
+def submit(
+    path: Annotated[Path, typer.Argument(help="A .py file, or a folder with submission.py and submission.toml.")],
+    suite: SuiteName = "full",
+    results: Results = Path("results"),
+    name: Annotated[str | None, typer.Option("--name", help="Name in the table; default: the file's.")] = None,
+    scale: Annotated[str | None, typer.Option("--scale", help="Declared scale: K/n or 1.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="Rewards it is defined for: real or binary.")] = None,
+    check_only: Annotated[
+        bool, typer.Option("--check-only", help="Contract tests and certificate only; store nothing.")
+    ] = False,
+    as_json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check, certify and score an estimator, store the result and say where it ranks.
+
+    The file's code runs in this process with your rights, without a sandbox and without a time limit: submit only code
+    you trust.
+
+    A file defines `advantages(rewards, k)`: rewards [groups, n] to advantages of the same shape, in torch. Its
+    docstring may declare, one per line: `name: ...` (lower-case letters, digits, _ . -), `scale: K/n` or `1`,
+    `domain: real` or `binary`, `min_group_size: k`, `k+1` or a number, `min_k`, `authors`, `licence`, `paper`,
+    `equation`. A folder holds submission.py and submission.toml with schema_version = 1 and the same keys.
+    """
+    from maxpo_bench.commands.submit import run_submit
+
+    finish(
+        lambda: run_submit(
+            path,
+            suite=suite,
+            results=results,
+            overrides={"name": name, "scale": scale, "domain": domain},
+            check_only=check_only,
+            as_json=as_json,
+            quiet=quiet,
+        )
+    )
+
+
+def leaderboard(
+    suite: SuiteName = "full",
+    results: Results = Path("results"),
+    score: Annotated[
+        bool, typer.Option("--score", help="First score the built-in estimators; goes on where it stopped.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --score: score again what is stored.")] = False,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="With --score: processes.")] = 2,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_json: JsonFlag = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the page into this folder.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Fail unless leaderboard.md and README.md there are what is stored.")
+    ] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Print the leaderboard, or write it as a page."""
+    from maxpo_bench.commands.leaderboard import run_leaderboard
+
+    finish(
+        lambda: run_leaderboard(
+            suite=suite,
+            results=results,
+            score=score,
+            force=force,
+            workers=workers,
+            markdown=markdown,
+            as_json=as_json,
+            html=html,
+            check=check,
+            quiet=quiet,
+        )
+    )

@@ -1,0 +1,34 @@
+"""What the commands share: flags, the end of a long command, JSON."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
+Results = Annotated[Path, typer.Option("--results", help="Folder of the stored scores.")]
+SuiteName = Annotated[str, typer.Option("--suite", help="Frozen suite: quick or full.")]
+
+
+def finish(run: Callable[[], int]) -> NoReturn:
+    """Run a long command and leave with its exit code; 130 and the command that goes on where Ctrl-C stopped it."""
+    try:
+        code = run()
+    except KeyboardInterrupt:
+        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        print(f"interrupted; to go on: {command}", file=sys.stderr)
+        code = 130
+    raise typer.Exit(code)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON with sorted keys."""
+    import json
+
+    print(json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False))
