@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from maxpo_bench.envs.tasks.grade import STATUSES, Grade, Status
+    from maxpo_bench.envs.tasks.registry import list_tasks, make_task, register_task, task_names, unregister_task
     from maxpo_bench.envs.tasks.task import MAX_ANSWER_LENGTH, MAX_QUESTION_LENGTH, Problem, Task
 
 __all__ = [
@@ -20,6 +21,11 @@ __all__ = [
     "Problem",
     "Status",
     "Task",
+    "list_tasks",
+    "make_task",
+    "register_task",
+    "task_names",
+    "unregister_task",
 ]
 
 _MODULES = {
@@ -30,6 +36,11 @@ _MODULES = {
     "Problem": "task",
     "Status": "grade",
     "Task": "task",
+    "list_tasks": "registry",
+    "make_task": "registry",
+    "register_task": "registry",
+    "task_names": "registry",
+    "unregister_task": "registry",
 }
 
 
