@@ -1,1 +1,74 @@
-"""Evaluation of scored samples, without any model."""
+"""Evaluation of scored samples, without any model: pass@k and max@k with intervals, differences, support.
+
+From Python::
+
+    from maxpo_bench.evaluation import make_report, pass_at_k, read_samples
+
+    pass_at_k(256, [0, 3, 200], [1, 16, 256])  # [3 problems, 3 k]
+    report = make_report(read_samples("trained.jsonl"), *read_samples("base.jsonl"))
+    report.methods[0].pass_at_k.task_average
+
+Names load on first use: importing this package loads neither NumPy nor anything heavier.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maxpo_bench.evaluation.curves import Curves, Point, doubling_ks, estimate_curves
+    from maxpo_bench.evaluation.maxk import max_at_k
+    from maxpo_bench.evaluation.passk import exact_pass_at_k, pass_at_k, sampling_error
+    from maxpo_bench.evaluation.reading import read_samples
+    from maxpo_bench.evaluation.report import MethodResult, Report, make_report
+    from maxpo_bench.evaluation.samples import ScoredSamples
+    from maxpo_bench.evaluation.support import Support, support_of, unseen_bound
+
+__all__ = [
+    "Curves",
+    "MethodResult",
+    "Point",
+    "Report",
+    "ScoredSamples",
+    "Support",
+    "doubling_ks",
+    "estimate_curves",
+    "exact_pass_at_k",
+    "make_report",
+    "max_at_k",
+    "pass_at_k",
+    "read_samples",
+    "sampling_error",
+    "support_of",
+    "unseen_bound",
+]
+
+_MODULES = {
+    "Curves": "curves",
+    "MethodResult": "report",
+    "Point": "curves",
+    "Report": "report",
+    "ScoredSamples": "samples",
+    "Support": "support",
+    "doubling_ks": "curves",
+    "estimate_curves": "curves",
+    "exact_pass_at_k": "passk",
+    "make_report": "report",
+    "max_at_k": "maxk",
+    "pass_at_k": "passk",
+    "read_samples": "reading",
+    "sampling_error": "passk",
+    "support_of": "support",
+    "unseen_bound": "support",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,267 @@
+"""Files of scored samples: one JSON object a line, or a JSON file of score matrices."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+
+from maxpo_bench.evaluation.samples import ProblemKey, ScoredSamples
+
+ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
+_VERDICTS = {"correct": True} | dict.fromkeys(("wrong", "no_box", "malformed", "too_long", "timeout", "crash"), False)
+"""What a grader's status says of `correct`; other statuses say nothing of it."""
+_MATRICES = (".json", ".json.gz")
+_MISSING = object()
+
+
+def read_samples(
+    path: str | Path,
+    *,
+    label: str | None = None,
+    benchmark: str | None = None,
+    benchmark_column: str | None = None,
+) -> list[ScoredSamples]:
+    """Read scored samples and count them by problem; texts are not kept, so that a million rows take little memory.
+
+    A ``.jsonl`` file has one row per sample::
+
+        {"problem_id": "math500/17", "sample": 0, "correct": true}
+
+    - ``problem_id`` (or ``id``): text or integer.
+    - ``sample``: integer >= 0, distinct within the problem.
+    - ``correct``: true, false, 1 or 0.
+    - ``benchmark``, ``source`` (the system that answered), ``status`` (as a grader says it) and ``score`` (a finite
+      number, for max@k) are optional; everything else, such as ``completion``, is ignored.
+
+    A ``.json`` file holds matrices: ``{"problem": [1, 0, ...]}`` for one system, ``{"system": {"problem": [...]}}`` for
+    several, or either under the key ``scores``. Both may be compressed (``.gz``). A folder is read as one method whose
+    files are its parts.
+
+    A problem's benchmark is what `benchmark_column` holds, if given; else the row's ``benchmark``; else what stands
+    before the first "/" of its id; else `benchmark`; else the file's name without its ending.
+
+    Args:
+        path: file or folder.
+        label: the method's name; by default the name of the file or folder without its ending.
+        benchmark: of problems for which neither row nor id says it.
+        benchmark_column: column that names the benchmark; every row must have it.
+
+    Returns:
+        One entry, or one for each ``source`` if there are several. Those are called by their source, after "label:" if
+        a label was given.
+
+    Raises:
+        FileNotFoundError: nothing is there.
+        ValueError: another file ending, no samples, or a row that is malformed, says nothing or contradicts another:
+            the message begins with file and line.
+    """
+    path = Path(path)
+    found: dict[str | None, _Method] = {}
+    files = _files(path)
+    for file in files:
+        fallback = benchmark or _stem(file)
+        rows = _matrix_rows(file) if file.name.endswith(_MATRICES) else _json_lines(file)
+        for where, row in rows:
+            _add(found, where, row, fallback, benchmark_column)
+    if not found:
+        raise ValueError(f"{path} holds no samples: write one row per sample, with problem_id, sample and correct")
+    names = tuple(str(file) for file in files)
+    if len(found) == 1:
+        (method,) = found.values()
+        return [method.counted(label or _stem(path), names)]
+    prefix = f"{label}:" if label else ""
+    return [method.counted(prefix + (source or _stem(path)), names) for source, method in found.items()]
+
+
+@dataclass
+class _Problem:
+    seen: set[int] = field(default_factory=set)
+    num_correct: int = 0
+    scores: array[float] = field(default_factory=lambda: array("d"))
+
+
+@dataclass
+class _Method:
+    problems: dict[ProblemKey, _Problem] = field(default_factory=dict)
+    statuses: Counter[str] = field(default_factory=Counter)
+
+    def counted(self, label: str, files: tuple[str, ...]) -> ScoredSamples:
+        keys = sorted(self.problems)
+        problems = [self.problems[key] for key in keys]
+        samples = np.array([len(problem.seen) for problem in problems], dtype=np.int64)
+        unscored = int(samples.sum()) - sum(len(problem.scores) for problem in problems)
+        scores = None if unscored else tuple(np.sort(np.array(problem.scores)) for problem in problems)
+        correct = np.array([problem.num_correct for problem in problems], dtype=np.int64)
+        statuses = dict(sorted(self.statuses.items()))
+        return ScoredSamples(label, files, tuple(keys), samples, correct, scores, unscored, statuses)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        files = sorted(file for file in path.iterdir() if file.is_file() and file.name.endswith(ENDINGS))
+        if not files:
+            raise ValueError(f"{path} holds no file that ends in {', '.join(ENDINGS)}")
+        return files
+    if not path.exists():
+        raise FileNotFoundError(f"{path} does not exist: name a file or folder of scored samples")
+    if not path.name.endswith(ENDINGS):
+        raise ValueError(f"{path} ends in none of {', '.join(ENDINGS)}")
+    return [path]
+
+
+def _stem(path: Path) -> str:
+    for ending in sorted(ENDINGS, key=len, reverse=True):
+        if path.name.endswith(ending) and path.name != ending:
+            return path.name.removesuffix(ending)
+    return path.resolve().name
+
+
+def _open(file: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
+
+
+def _json_lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield file:line and row; read as bytes, since only a line feed ends a line there, not U+2028."""
+    number = 0
+    try:
+        with _open(file) as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    yield f"{file}:{number}", _parsed_object(line, f"{file}:{number}")
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise ValueError(f"{file}:{number + 1}: the compressed file is damaged or ends early: {error}") from error
+
+
+def _parsed_object(text: bytes, where: str) -> dict[str, Any]:
+    try:
+        value = json.loads(text, object_pairs_hook=_distinct_names)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: not JSON in UTF-8: {error}") from error
+    if not isinstance(value, dict):
+        raise ValueError(f"{where}: expected a JSON object, got {type(value).__name__}")
+    return cast(dict[str, Any], value)
+
+
+def _distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object; the json module would keep the last of two values of one name, and lose the other."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{twice!r} is named twice")
+    return value
+
+
+def _matrix_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the entries of score matrices as rows."""
+    try:
+        with _open(file) as stream:
+            table = _parsed_object(stream.read(), str(file))
+    except (EOFError, gzip.BadGzipFile) as error:
+        raise ValueError(f"{file}: the compressed file is damaged or ends early: {error}") from error
+    if isinstance(table.get("scores"), dict):
+        table = table["scores"]
+    systems = table if all(isinstance(part, dict) for part in table.values()) else {"": table}
+    for source, problems in systems.items():
+        for problem, verdicts in problems.items():
+            where = f"{file}: {problem!r}"
+            if not isinstance(verdicts, list) or not verdicts:
+                raise ValueError(f"{where}: expected a list of 0 and 1, one for each sample, got {_short(verdicts)}")
+            for sample, correct in enumerate(cast(list[Any], verdicts)):
+                row = {"problem_id": problem, "sample": sample, "correct": correct}
+                yield f"{where}, sample {sample}", {**row, "source": source} if source else row
+
+
+def _add(
+    found: dict[str | None, _Method], where: str, row: Mapping[str, Any], fallback: str, benchmark_column: str | None
+) -> None:
+    """Count one row."""
+    source = None if benchmark_column == "source" else _text(row, "source", where)
+    identity = _identity(row, where)
+    key = (_benchmark(row, identity, fallback, benchmark_column, where), identity)
+    method = found.setdefault(source, _Method())
+    problem = method.problems.setdefault(key, _Problem())
+    sample = row.get("sample")
+    if isinstance(sample, bool) or not isinstance(sample, int) or sample < 0:
+        said = "is missing" if sample is None else f"is {_short(sample)}"
+        raise ValueError(f"{where}: 'sample' {said}: number each problem's samples 0, 1, 2, ...")
+    if sample in problem.seen:
+        by = f" by {source!r}" if source else ""
+        raise ValueError(
+            f"{where}: sample {sample} of problem {identity!r}{by} is there twice: every sample counts once"
+        )
+    problem.seen.add(sample)
+    correct = _verdict(row, where)
+    problem.num_correct += correct
+    status = _text(row, "status", where)
+    if status is not None:
+        if _VERDICTS.get(status, correct) is not correct:
+            raise ValueError(f"{where}: 'status' is {status!r} but 'correct' is {correct}: grade the sample again")
+        method.statuses[status] += 1
+    score = _score(row, where)
+    if score is not None:
+        problem.scores.append(score)
+
+
+def _identity(row: Mapping[str, Any], where: str) -> str:
+    value = row.get("problem_id", row.get("id"))
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str) or not value:
+        said = "is missing" if value is None else f"is {_short(value)}"
+        raise ValueError(f"{where}: 'problem_id' (or 'id') {said}: it must be text or an integer")
+    return value
+
+
+def _benchmark(row: Mapping[str, Any], identity: str, fallback: str, column: str | None, where: str) -> str:
+    if column is not None:
+        named = _text(row, column, where)
+        if named is None:
+            raise ValueError(f"{where}: column {column!r}, which names the benchmark, is missing")
+        return named
+    prefix, slash, _ = identity.partition("/")
+    return _text(row, "benchmark", where) or (prefix if slash and prefix else fallback)
+
+
+def _text(row: Mapping[str, Any], column: str, where: str) -> str | None:
+    value = row.get(column)
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"{where}: {column!r} must be a text that is not empty, got {_short(value)}")
+    return value
+
+
+def _verdict(row: Mapping[str, Any], where: str) -> bool:
+    value = row.get("correct", _MISSING)
+    if value is _MISSING or value is None:
+        raise ValueError(f"{where}: 'correct' is missing: a sample without a verdict cannot be counted")
+    if not isinstance(value, bool | int | float) or value not in (0, 1):
+        raise ValueError(f"{where}: 'correct' must be true, false, 1 or 0, got {_short(value)}")
+    return bool(value)
+
+
+def _score(row: Mapping[str, Any], where: str) -> float | None:
+    value = row.get("score")
+    if value is None:
+        return None
+    try:
+        score = math.nan if isinstance(value, bool) or not isinstance(value, int | float) else float(value)
+    except OverflowError:
+        score = math.inf
+    if not math.isfinite(score):
+        raise ValueError(f"{where}: 'score' must be a finite number, got {_short(value)}")
+    return score
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
