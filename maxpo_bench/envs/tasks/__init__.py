@@ -9,19 +9,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from maxpo_bench.envs.tasks.dataset_files import DataError, MissingDataError
+    from maxpo_bench.envs.tasks.dataset_table import DATASETS
     from maxpo_bench.envs.tasks.grade import STATUSES, Grade, Status
+    from maxpo_bench.envs.tasks.loading import load_problems
+    from maxpo_bench.envs.tasks.math_task import MathTask, make_math_task
     from maxpo_bench.envs.tasks.registry import list_tasks, make_task, register_task, task_names, unregister_task
     from maxpo_bench.envs.tasks.task import MAX_ANSWER_LENGTH, MAX_QUESTION_LENGTH, Problem, Task
 
 __all__ = [
+    "DATASETS",
     "MAX_ANSWER_LENGTH",
     "MAX_QUESTION_LENGTH",
     "STATUSES",
+    "DataError",
     "Grade",
+    "MathTask",
+    "MissingDataError",
     "Problem",
     "Status",
     "Task",
     "list_tasks",
+    "load_problems",
+    "make_math_task",
     "make_task",
     "register_task",
     "task_names",
@@ -29,14 +39,20 @@ __all__ = [
 ]
 
 _MODULES = {
+    "DATASETS": "dataset_table",
     "MAX_ANSWER_LENGTH": "task",
     "MAX_QUESTION_LENGTH": "task",
     "STATUSES": "grade",
+    "DataError": "dataset_files",
     "Grade": "grade",
+    "MathTask": "math_task",
+    "MissingDataError": "dataset_files",
     "Problem": "task",
     "Status": "grade",
     "Task": "task",
     "list_tasks": "registry",
+    "load_problems": "loading",
+    "make_math_task": "math_task",
     "make_task": "registry",
     "register_task": "registry",
     "task_names": "registry",

@@ -7,8 +7,11 @@ import importlib.util
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+from maxpo_bench.envs.tasks.dataset_table import DATASETS
+from maxpo_bench.envs.tasks.math_task import make_known_task
 from maxpo_bench.envs.tasks.splits import SPLITS
 from maxpo_bench.envs.tasks.task import Task
 from maxpo_bench.registry import Registry, UnknownNameError, suggest
@@ -211,3 +214,12 @@ register_task(
     kind="procedural",
     summary="Join digits by + - * to make a target, evaluated from left to right.",
 )
+
+for _known in DATASETS.values():
+    register_task(
+        _known.name,
+        partial(make_known_task, _known.name),
+        kind="dataset",
+        summary=_known.summary,
+        splits=tuple(_known.rows),
+    )

@@ -1,0 +1,205 @@
+"""Loading a data set by its name, a path or a hub name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+from maxpo_bench.envs.tasks.dataset_checks import check_known, check_structure, warn_of_order
+from maxpo_bench.envs.tasks.dataset_files import (
+    SUFFIXES,
+    DataError,
+    MissingDataError,
+    RawRows,
+    find_file,
+    joined,
+    read_file,
+    read_hub,
+)
+from maxpo_bench.envs.tasks.dataset_rows import guessed_columns, known_columns, problems_from
+from maxpo_bench.envs.tasks.dataset_table import DATASETS, AnswerFrom, Dataset, Hub, hub_named
+from maxpo_bench.envs.tasks.task import Problem
+from maxpo_bench.registry import UnknownNameError, suggest
+
+DATA_VARIABLE = "MAXPO_BENCH_DATA"
+
+
+def load_problems(
+    name_or_path: str | os.PathLike[str],
+    split: str = "test",
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    levels: Collection[int] | None = None,
+    subjects: Collection[str] | None = None,
+    columns: Mapping[str, str] | None = None,
+    answer_from: AnswerFrom | None = None,
+    check: bool = True,
+) -> list[Problem]:
+    r"""Return the problems of a split of a data set.
+
+    A name from the table (`dataset_table.DATASETS`) is looked for in ``data_dir``, else in the folder that the
+    environment variable MAXPO_BENCH_DATA names, as ``<name>/<split>.jsonl``, ``.json`` or ``.parquet``; where neither
+    is given, on the Hugging Face hub (or in its cache). A folder that is given and lacks the set is an error: no other
+    source replaces it.
+
+    Args:
+        name_or_path: a name such as "gsm8k", "math" or "gsm8k+math1"; the path of a file, or of a folder with one file
+            per split; or a hub name "owner/dataset".
+        split: "train", "test", or what else the source calls its parts; for a single file only a label.
+        data_dir: folder of data sets.
+        levels: only problems of these levels.
+        subjects: only problems of these subjects, in any spelling of capitals, "&" and "_".
+        columns: for sets that are not in the table: names of the columns that hold "problem", "answer", "id", "level"
+            and "subject", as far as they differ from the common ones.
+        answer_from: for sets that are not in the table: "plain", "hash" (the text after ``####``) or "boxed" (the last
+            ``\boxed{}``); None guesses by the columns.
+        check: whether number of rows, form of answers, levels and subjects must be as the table says.
+
+    Returns:
+        Problems in the order of the source; ids such as "math/train/5"; ``level`` and ``subject`` in the metadata where
+        the source has them.
+
+    Raises:
+        UnknownNameError: neither a known name, a path nor a hub name.
+        MissingDataError: the data, or a package that reads it, is not there.
+        DataError: rows are malformed, missing, doubled or not as the table says.
+        ValueError: the set has no such split, level or subject.
+    """
+    name = os.fspath(name_or_path)
+    mapped = columns is not None or answer_from is not None
+    if name in DATASETS and not mapped:
+        problems = _load_known(DATASETS[name], split, _data_folder(data_dir), None, check)
+    elif (copy := hub_named(name)) is not None and not mapped and not Path(name).exists():
+        problems = _load_known(copy[0], split, None, copy[1], check)
+    elif name in DATASETS and not Path(name).exists():
+        raise ValueError(
+            f"columns and answer_from are for sets that are not in the table, and {name!r} is: leave them out"
+        )
+    else:
+        problems = _load_other(name, split, columns, answer_from)
+    return _selected(problems, name, levels, subjects)
+
+
+def _data_folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
+    given = data_dir if data_dir is not None else os.environ.get(DATA_VARIABLE) or None
+    return None if given is None else Path(given).expanduser()
+
+
+def _load_known(known: Dataset, split: str, folder: Path | None, hub: Hub | None, check: bool) -> list[Problem]:
+    if split not in known.rows:
+        raise ValueError(f"{known.name} has the split(s) {', '.join(known.rows)}, got {split!r}")
+    if known.parts:
+        return _load_parts(known, split, folder, check)
+    raw = _read_known(known, split, folder, hub)
+    columns = known_columns(known, raw.columns)
+    if columns is None:
+        raise DataError(
+            f"{raw.source} has the columns {', '.join(raw.columns)}, which no known copy of {known.name} has: load it "
+            "by its path with columns={'problem': ..., 'answer': ...}"
+        )
+    prefix = f"{known.name}/{split}" if len(known.rows) > 1 else known.name
+    problems = problems_from(raw, columns, prefix, known.corrections)
+    check_structure(problems, raw.source, raw.places)
+    if check:
+        check_known(known, split, problems, raw.source, raw.places)
+        if columns.id is None:
+            warn_of_order(known, split, problems, raw.source)
+    return problems
+
+
+def _load_parts(known: Dataset, split: str, folder: Path | None, check: bool) -> list[Problem]:
+    problems: list[Problem] = []
+    for name, part_split, levels in known.parts:
+        part = _load_known(DATASETS[name], part_split, folder, None, check)
+        problems += _selected(part, name, levels, None)
+    if check and len(problems) != known.rows[split]:
+        raise DataError(f"{known.name} {split} has {known.rows[split]} rows, its parts give {len(problems)}")
+    return problems
+
+
+def _read_known(known: Dataset, split: str, folder: Path | None, hub: Hub | None) -> RawRows:
+    if folder is not None and hub is None:
+        path = find_file(folder / known.name, split)
+        if path is None:
+            raise MissingDataError(f"{folder} has no {known.name}/{split}.jsonl. {_ways(known, split)}")
+        return read_file(path)
+    hub = hub or known.hubs[0]
+    there = hub.splits.get(split, split)
+    try:
+        raw = joined([read_hub(hub.path, config, there) for config in hub.configs or (None,)])
+    except MissingDataError as error:
+        raise MissingDataError(f"{error}. {_ways(known, split)}") from error
+    return raw if hub.keep is None else _kept(raw, *hub.keep)
+
+
+def _ways(known: Dataset, split: str) -> str:
+    names = " or ".join(hub.path for hub in known.hubs)
+    return (
+        f"Three ways to give {known.name} {split}: the path of a jsonl or parquet file in place of the name; a folder "
+        f"with {known.name}/{split}.jsonl, by data_dir or the environment variable {DATA_VARIABLE}; or the hub "
+        f"({names}), with neither of them set, a network and pip install 'maxpo-bench[text]'"
+    )
+
+
+def _kept(raw: RawRows, column: str, text: str) -> RawRows:
+    kept = [number for number, row in enumerate(raw.rows) if text in str(row.get(column))]
+    return RawRows(raw.source, [raw.rows[number] for number in kept], [raw.places[number] for number in kept])
+
+
+def _load_other(
+    name: str, split: str, columns: Mapping[str, str] | None, answer_from: AnswerFrom | None
+) -> list[Problem]:
+    path = Path(name).expanduser()
+    if path.is_file() or path.suffix in SUFFIXES:
+        raw = read_file(path)
+        prefix = f"{path.absolute().parent.name}/{path.stem}" if path.stem == split else path.stem
+    elif path.is_dir():
+        raw = _read_folder(path, split)
+        prefix = f"{path.absolute().name}/{split}"
+    elif name.count("/") == 1 and all(name.split("/")):
+        raw = read_hub(name, None, split)
+        prefix = f"{name.partition('/')[2]}/{split}"
+    else:
+        raise UnknownNameError(f"{name!r} is no known data set, no path and no hub name.{suggest(name, DATASETS)}")
+    problems = problems_from(raw, guessed_columns(raw, columns, answer_from), prefix)
+    check_structure(problems, raw.source, raw.places)
+    return problems
+
+
+def _read_folder(folder: Path, split: str) -> RawRows:
+    path = find_file(folder, split)
+    if path is None:
+        there = sorted(child.name for child in folder.iterdir() if child.suffix in SUFFIXES)
+        raise MissingDataError(f"{folder} has no {split}.jsonl: it has {', '.join(there) or 'no data files'}")
+    return read_file(path)
+
+
+def _selected(
+    problems: list[Problem], name: str, levels: Collection[int] | None, subjects: Collection[str] | None
+) -> list[Problem]:
+    for key, wanted in (("level", levels), ("subject", subjects)):
+        if wanted is None:
+            continue
+        if isinstance(wanted, str):
+            raise TypeError(f"{key}s must be a collection such as [{wanted!r}], got the text {wanted!r}")
+        there = sorted({problem.metadata[key] for problem in problems if problem.metadata.get(key) is not None})
+        folded = {_folded(value) for value in there}
+        missing = [value for value in wanted if _folded(value) not in folded]
+        if missing or not wanted:
+            listed = ", ".join(map(str, there)) or f"no {key}s"
+            raise ValueError(
+                f"{name} has no {key} {', '.join(map(repr, missing)) or '(none asked for)'}: it has {listed}"
+            )
+        asked = {_folded(value) for value in wanted}
+        problems = [problem for problem in problems if _folded(problem.metadata.get(key)) in asked]
+    return problems
+
+
+def _folded(value: object) -> str:
+    return " ".join(str(value).lower().replace("&", " and ").replace("_", " ").split())
+
+
+def known_datasets() -> Sequence[Dataset]:
+    """Return the data sets known by name."""
+    return tuple(DATASETS.values())
