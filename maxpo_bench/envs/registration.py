@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import gymnasium as gym
 
-_MODULES = {
+_NUMERIC_MODULES = {
     "Bandit": "bandit",
     "BernoulliBandit": "bernoulli_bandit",
     "HeavyTailBandit": "heavy_tail_bandit",
@@ -13,13 +15,26 @@ _MODULES = {
     "StochasticMaze": "stochastic_maze",
     "WideMaze": "wide_maze",
 }
-ENVIRONMENTS: dict[str, dict[str, str]] = {
-    f"maxpo/{name}-v0": {
-        "entry_point": f"maxpo_bench.envs.{module}:{name}Env",
-        "vector_entry_point": f"maxpo_bench.envs.{module}:{name}VectorEnv",
+_TEXT_MODULES = {"TextReasoning": "text_reasoning", "Math": "math_env"}
+
+
+def _entries(modules: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    return {
+        f"maxpo/{name}-v0": {
+            "entry_point": f"maxpo_bench.envs.{module}:{name}Env",
+            "vector_entry_point": f"maxpo_bench.envs.{module}:{name}VectorEnv",
+        }
+        for name, module in modules.items()
     }
-    for name, module in _MODULES.items()
-}
+
+
+NUMERIC_ENVIRONMENTS: dict[str, dict[str, str]] = _entries(_NUMERIC_MODULES)
+"""Environments of numbered states and actions, with exact values: those that the agents learn on."""
+
+TEXT_ENVIRONMENTS: dict[str, dict[str, str]] = _entries(_TEXT_MODULES)
+"""Environments whose observations and actions are texts."""
+
+ENVIRONMENTS: dict[str, dict[str, str]] = NUMERIC_ENVIRONMENTS | TEXT_ENVIRONMENTS
 
 
 def register_environments() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from maxpo_bench.envs import ENVIRONMENTS
+from maxpo_bench.envs import ENVIRONMENTS, NUMERIC_ENVIRONMENTS
 
 # Small variants of every registered id, and variants whose episodes are random or of several kinds of end.
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
-    *((env_id, {}) for env_id in ENVIRONMENTS),
+    *((env_id, {}) for env_id in NUMERIC_ENVIRONMENTS),
     ("maxpo/Bandit-v0", {"num_arms": 5, "reward_noise": 0.5}),
     ("maxpo/Bandit-v0", {"arm_rewards": [0.0, 1.0, -2.0]}),
     ("maxpo/BernoulliBandit-v0", {"arm_probabilities": [0.0, 0.5, 1.0]}),

@@ -7,10 +7,10 @@ import pytest
 from env_variants import RANDOM_VARIANTS
 
 from maxpo_bench.agents import make_agent
-from maxpo_bench.envs import ENVIRONMENTS
+from maxpo_bench.envs import NUMERIC_ENVIRONMENTS
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_agents_log_exact_values(env_id):
     agent = make_agent("ei_l2o", env_id, k=4, group_size=16, seed=0, **RANDOM_VARIANTS[env_id]).learn(iterations=20)
     log = agent.iteration_log
@@ -21,7 +21,7 @@ def test_agents_log_exact_values(env_id):
     assert values[-1, 1] > values[0, 1]
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_agents_begin_on_the_defaults(env_id):
     agent = make_agent("ei_l2o", env_id, k=4, group_size=16, seed=0).learn(iterations=2)
     assert agent.iteration_log[-1]["exact_max_at_k"] > agent.iteration_log[-1]["exact_return"]

@@ -8,7 +8,7 @@ import pytest
 from env_variants import env_class
 
 from maxpo_bench.envs import (
-    ENVIRONMENTS,
+    NUMERIC_ENVIRONMENTS,
     BanditEnv,
     BanditInstance,
     BanditVectorEnv,
@@ -90,7 +90,7 @@ def test_constructors(scalar_or_vector, kwargs, error, message):
         scalar_or_vector(**kwargs)
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_what_the_scalar_class_refuses_the_vector_class_refuses_too(env_id):
     refused = [row for row in CONSTRUCTORS if row[0] is env_class(env_id)]
     assert refused
@@ -99,14 +99,14 @@ def test_what_the_scalar_class_refuses_the_vector_class_refuses_too(env_id):
             env_class(env_id, is_vector=True)(num_envs=2, **kwargs)
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_every_id_suggests_the_argument_that_was_meant(env_id):
     for make in (gym.make, gym.make_vec):
         with pytest.raises(TypeError, match=r"has no argument 'instanse'\. Did you mean 'instance'"):
             make(env_id, instanse=1)
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_every_id_refuses_wrong_actions_policies_and_options_by_name(env_id):
     env, envs = env_class(env_id)(), env_class(env_id, is_vector=True)(2)
     number = env.num_actions

@@ -11,10 +11,18 @@ import warnings
 import gymnasium as gym
 import numpy as np
 import pytest
+from env_variants import env_class
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
-from maxpo_bench.envs import ENVIRONMENTS, BanditEnv, MazeEnv, register_environments
+from maxpo_bench.envs import (
+    ENVIRONMENTS,
+    NUMERIC_ENVIRONMENTS,
+    TEXT_ENVIRONMENTS,
+    BanditEnv,
+    MazeEnv,
+    register_environments,
+)
 
 
 def rollout(env, actions, seed=None):
@@ -87,7 +95,7 @@ def test_an_instance_changes_rewards_or_layout_and_a_seed_never_does():
     assert (layout.correct_actions != MazeEnv(length=100, instance=1).layout.correct_actions).any()
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_the_instance_decides_the_task_and_the_seed_never_does(env_id):
     def task(env):
         bandit = getattr(env, "bandit", None)
@@ -101,10 +109,15 @@ def test_the_instance_decides_the_task_and_the_seed_never_does(env_id):
     assert task(other) != before
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_the_module_prefix_makes_an_import_unnecessary(env_id):
     assert gym.make(f"maxpo_bench:{env_id}").spec.id == env_id
     assert len(gym.make_vec(f"maxpo_bench:{env_id}", num_envs=3).reset()[0]) == 3
+
+
+def test_every_id_is_numeric_or_text():
+    assert list(ENVIRONMENTS) == [*NUMERIC_ENVIRONMENTS, *TEXT_ENVIRONMENTS]
+    assert {env_id for env_id in gym.registry if env_id.startswith("maxpo/")} == set(ENVIRONMENTS)
 
 
 def test_registering_twice_changes_nothing():
@@ -126,7 +139,7 @@ def test_the_environments_never_import_torch():
         "light = [m for m in ('torch', 'scipy', 'PIL', 'stable_baselines3') if m in sys.modules]\n"
         "assert not light, light\n"
         "[getattr(envs, name) for name in envs.__all__]\n"
-        "for env_id in envs.ENVIRONMENTS:\n"
+        "for env_id in envs.NUMERIC_ENVIRONMENTS:\n"
         "    env = gym.make(env_id, render_mode='rgb_array'); env.reset(); env.step(0); env.render()\n"
         "    gym.make_vec(env_id, num_envs=2).reset()\n"
         "assert 'torch' not in sys.modules and 'matplotlib' not in sys.modules\n"
@@ -145,7 +158,7 @@ def test_the_package_lists_what_it_has():
 
 @pytest.mark.parametrize("env_id", ENVIRONMENTS)
 def test_the_class_docstring_is_the_card(env_id):
-    card = type(gym.make(env_id).unwrapped).__doc__
+    card = env_class(env_id).__doc__
     first = card.splitlines()[0]
     assert first.startswith("A ")
     assert first.endswith(".")

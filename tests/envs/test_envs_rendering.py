@@ -11,7 +11,7 @@ import pytest
 from env_variants import RANDOM_VARIANTS
 
 from maxpo_bench.envs import (
-    ENVIRONMENTS,
+    NUMERIC_ENVIRONMENTS,
     BanditEnv,
     BanditVectorEnv,
     MazeEnv,
@@ -127,7 +127,7 @@ def test_frames_are_new_arrays():
     assert env.render().any()
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_every_id_draws_itself_under_its_own_name(env_id):
     """Frames have the form that they promise, change with what happens, and a shown policy is seen."""
     env = gym.make(env_id, render_mode="rgb_array", **RANDOM_VARIANTS[env_id]).unwrapped

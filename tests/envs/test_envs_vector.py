@@ -14,7 +14,7 @@ from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import data_equivalence
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode, SyncVectorEnv
 
-from maxpo_bench.envs import ENVIRONMENTS, BanditEnv, BanditVectorEnv, MazeVectorEnv, episode_seeds
+from maxpo_bench.envs import NUMERIC_ENVIRONMENTS, BanditEnv, BanditVectorEnv, MazeVectorEnv, episode_seeds
 
 SEEDS = [3, 2**62, 0, 17, 4]
 STEPS = 40
@@ -57,7 +57,7 @@ def test_vector_and_scalar_environments_live_identical_episodes(variant, rng):
             vector.reset(options={"reset_mask": terminated})
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_async_vector_env_lives_the_same_life(env_id, rng):
     kwargs = RANDOM_VARIANTS[env_id]
     theirs = AsyncVectorEnv([partial(gym.make, env_id, **kwargs)] * 2, autoreset_mode=AutoresetMode.SAME_STEP)
@@ -72,7 +72,7 @@ def test_async_vector_env_lives_the_same_life(env_id, rng):
 
 
 @pytest.mark.parametrize("mode", ["sync", "async", "vector_entry_point"])
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_make_vec_in_every_vectorization_mode(env_id, mode):
     envs = gym.make_vec(env_id, num_envs=2, vectorization_mode=mode)
     try:
@@ -165,7 +165,7 @@ def test_next_step_ignores_the_action_of_a_restart():
     assert (states.tolist(), rewards.tolist(), terminated.tolist()) == ([0, 2], [0.0, 1.0], [False, False])
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_next_step_draws_no_random_number_in_a_restart(env_id):
     """The same actions in the same order give the same rewards, with and without steps that only reset."""
     kwargs = RANDOM_VARIANTS[env_id]
@@ -182,7 +182,7 @@ def test_next_step_draws_no_random_number_in_a_restart(env_id):
         is_restart = bool(terminated[0])
 
 
-@pytest.mark.parametrize("env_id", sorted(set(ENVIRONMENTS) - {"maxpo/Maze-v0"}))
+@pytest.mark.parametrize("env_id", sorted(set(NUMERIC_ENVIRONMENTS) - {"maxpo/Maze-v0"}))
 def test_chance_differs_between_environments_and_episodes_and_follows_the_seed(env_id):
     kwargs = RANDOM_VARIANTS[env_id]
     rewards = []
@@ -224,7 +224,7 @@ def test_pickled_vector_environments_go_on_identically(variant, mode, rng):
     assert data_equivalence(envs.step(actions), twin.step(actions), exact=True)
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_a_finished_environment_refuses_to_step(env_id):
     env = env_class(env_id)()
     with pytest.raises(ResetNeeded, match=r"no episode has begun: call reset\(\)"):
@@ -253,7 +253,7 @@ def test_a_finished_vector_environment_refuses_to_step_and_says_the_remedy():
         envs.step(np.ones(9, dtype=int))
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_the_classes_have_no_loop_over_environments(env_id):
     vector = env_class(env_id, is_vector=True)
     begins = [name for name in dir(vector) if name.startswith("_begin")]
@@ -262,7 +262,7 @@ def test_the_classes_have_no_loop_over_environments(env_id):
         assert "for " not in inspect.getsource(getattr(vector, name)).split('"""')[-1]
 
 
-@pytest.mark.parametrize("env_id", ENVIRONMENTS)
+@pytest.mark.parametrize("env_id", NUMERIC_ENVIRONMENTS)
 def test_all_parameters_of_the_scalar_environment_are_there_with_the_same_defaults(env_id):
     scalar = env_class(env_id)
     vector = dict(inspect.signature(env_class(env_id, is_vector=True)).parameters)
