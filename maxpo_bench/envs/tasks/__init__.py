@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from maxpo_bench.envs.tasks.dataset_files import DataError, MissingDataError
     from maxpo_bench.envs.tasks.dataset_table import DATASETS
     from maxpo_bench.envs.tasks.grade import STATUSES, Grade, Status
+    from maxpo_bench.envs.tasks.grading.api import agrade_answers, grade_answers
+    from maxpo_bench.envs.tasks.grading.jobs import GraderError
+    from maxpo_bench.envs.tasks.grading.service import Grader
+    from maxpo_bench.envs.tasks.grading.tally import GraderStats
     from maxpo_bench.envs.tasks.loading import load_problems
     from maxpo_bench.envs.tasks.math_task import MathTask, make_math_task
     from maxpo_bench.envs.tasks.registry import list_tasks, make_task, register_task, task_names, unregister_task
@@ -24,11 +28,16 @@ __all__ = [
     "STATUSES",
     "DataError",
     "Grade",
+    "Grader",
+    "GraderError",
+    "GraderStats",
     "MathTask",
     "MissingDataError",
     "Problem",
     "Status",
     "Task",
+    "agrade_answers",
+    "grade_answers",
     "list_tasks",
     "load_problems",
     "make_math_task",
@@ -45,11 +54,16 @@ _MODULES = {
     "STATUSES": "grade",
     "DataError": "dataset_files",
     "Grade": "grade",
+    "Grader": "grading.service",
+    "GraderError": "grading.jobs",
+    "GraderStats": "grading.tally",
     "MathTask": "math_task",
     "MissingDataError": "dataset_files",
     "Problem": "task",
     "Status": "grade",
     "Task": "task",
+    "agrade_answers": "grading.api",
+    "grade_answers": "grading.api",
     "list_tasks": "registry",
     "load_problems": "loading",
     "make_math_task": "math_task",

@@ -1,0 +1,220 @@
+"""Hands comparisons to workers, watches their clocks and replaces those it has to kill; all in one thread."""
+
+from __future__ import annotations
+
+import math
+import selectors
+import time
+from collections.abc import Callable
+from functools import partial
+
+from maxpo_bench.envs.tasks.grading import wire
+from maxpo_bench.envs.tasks.grading.crew import START_LIMIT_S, Crew
+from maxpo_bench.envs.tasks.grading.jobs import Job, JobQueue, Pair, Verdict
+from maxpo_bench.envs.tasks.grading.link import WorkerLink
+
+# A worker is given jobs ahead so that it does not wait for the dispatcher between two of them.
+JOBS_AHEAD = 4
+# From here on a comparison is slow: what waits behind it goes to other workers. Honest ones take 1 to 30 ms.
+SLOW_S = 0.1
+# A fresh worker is as fast, and whatever the libraries have hoarded in the old one is gone.
+JOBS_PER_WORKER = 20_000
+MAX_DEATHS = 2
+
+_ANSWERS: dict[bytes, Verdict] = {wire.CORRECT: "correct", wire.WRONG: "wrong"}
+
+
+class Dispatcher:
+    """Takes jobs from the queue and finishes each of them.
+
+    The clock of a job starts when its worker reports to begin it, so that no job is charged for waiting. At the limit
+    the worker is killed and the verdict is "timeout". A worker that dies over a job is replaced, and the job is tried
+    once more, at the end of the queue, before the verdict is "crash". Jobs that a killed worker had not begun go back
+    to the head of the queue and are not charged.
+
+    Args:
+        crew: the processes.
+        queue: the jobs.
+        selector: of this thread; must be asked in a loop with `step`.
+        remember: called with each verdict that would be the same another time.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        queue: JobQueue,
+        selector: selectors.BaseSelector,
+        remember: Callable[[Pair, Verdict], None],
+    ) -> None:
+        self._crew = crew
+        self._queue = queue
+        self._selector = selector
+        self._remember = remember
+        self._limit = crew.settings.time_limit
+
+    def step(self) -> None:
+        """Hand out what waits, sleep until something happens or a limit is reached, and deal with it.
+
+        Raises:
+            GraderError: processes cannot be started.
+        """
+        self._hand_out()
+        for key, _ in self._selector.select(self._time_left()):
+            key.data()
+        now = time.monotonic()
+        for link in list(self._crew.workers.values()):
+            self._watch_clock(link, now)
+
+    def abandon(self) -> str:
+        """End all processes; return the end of what they wrote to stderr."""
+        for link in self._crew.workers.values():
+            self._selector.unregister(link.socket)
+        if self._crew.launcher is not None:
+            self._selector.unregister(self._crew.launcher.control)
+        return self._crew.end()
+
+    def _hand_out(self) -> None:
+        if not self._queue:
+            return
+        self._start_workers(len(self._queue))
+        now = time.monotonic()
+        links = [
+            link
+            for link in self._crew.workers.values()
+            if not link.is_retiring and (link.begun_at is None or now - link.begun_at < SLOW_S)
+        ]
+        for depth in range(JOBS_AHEAD):
+            for link in links:
+                if len(link.jobs) <= depth:
+                    job = self._queue.take()
+                    if job is None:
+                        return
+                    link.assign(job)
+                    if link.wants_to_write:
+                        self._selector.modify(link.socket, _BOTH, partial(self._hear, link))
+
+    def _start_workers(self, waiting: int) -> None:
+        crew = self._crew
+        idle = sum(not link.jobs for link in crew.workers.values())
+        room = crew.settings.workers - len(crew.workers)
+        for _ in range(min(room, waiting - idle)):
+            if time.monotonic() < crew.resting_until:
+                return
+            is_first = crew.launcher is None
+            try:
+                link = crew.start_worker()
+            except OSError:
+                return  # the zygote is gone, as its socket is about to say
+            finally:
+                if is_first and crew.launcher is not None:
+                    self._selector.register(crew.launcher.control, selectors.EVENT_READ, self._hear_zygote)
+            self._selector.register(link.socket, selectors.EVENT_READ, partial(self._hear, link))
+
+    def _time_left(self) -> float | None:
+        """Return the seconds until a limit is reached, None where none is ahead."""
+        next_at = self._crew.resting_until if self._queue and self._crew.resting_until > time.monotonic() else math.inf
+        for link in self._crew.workers.values():
+            if link.begun_at is not None:
+                next_at = min(next_at, link.begun_at + (SLOW_S if len(link.jobs) > 1 else self._limit))
+            elif link.owes_report:
+                next_at = min(next_at, link.silent_since + START_LIMIT_S)
+        return None if next_at == math.inf else max(0.0, next_at - time.monotonic())
+
+    def _watch_clock(self, link: WorkerLink, now: float) -> None:
+        if link.begun_at is None:
+            if link.owes_report and now - link.silent_since >= START_LIMIT_S:
+                self._discard(link)
+                self._crew.note_failed_start(f"one has not reported for {START_LIMIT_S:g} s")
+        elif now - link.begun_at >= self._limit:
+            self._hear(link)  # it may have answered while this thread was not running
+            if link.number in self._crew.workers and link.begun_at is not None and now - link.begun_at >= self._limit:
+                self._finish(link.jobs.popleft(), "timeout")
+                link.begun_at = None
+                self._crew.killed += 1
+                self._discard(link)
+        elif now - link.begun_at >= SLOW_S and len(link.jobs) > 1:
+            self._queue.put_back(link.take_back())
+            link.is_retiring = True
+
+    def _hear(self, link: WorkerLink) -> None:
+        """Deal with what a worker has reported, or with its end."""
+        if link.number not in self._crew.workers:
+            return  # ended while its event was waiting
+        if link.wants_to_write:
+            link.flush()
+            if not link.wants_to_write:
+                self._selector.modify(link.socket, selectors.EVENT_READ, partial(self._hear, link))
+        lines, is_gone = link.read()
+        for line in lines:
+            self._note(link, line)
+            if link.is_retiring and link.begun_at is None:
+                self._discard(link)
+                return
+        if is_gone:
+            self._bury(link)
+
+    def _note(self, link: WorkerLink, line: bytes) -> None:
+        kind = line[:1]
+        link.silent_since = time.monotonic()
+        if kind == wire.READY:
+            link.is_ready = True
+        elif kind == wire.STARTED:
+            link.begun_at = link.silent_since
+        elif kind == wire.OUT_OF_MEMORY:
+            link.ran_out_of_memory = True
+        else:
+            if kind == wire.RAISED:
+                self._crew.last_failure = f"a comparison raised {line[1:].decode('utf-8', 'replace')}"
+            link.begun_at = None
+            link.judged += 1
+            link.is_retiring = link.is_retiring or link.judged >= JOBS_PER_WORKER
+            self._crew.note_success()
+            self._finish(link.jobs.popleft(), _ANSWERS.get(kind, "crash"))
+
+    def _finish(self, job: Job, verdict: Verdict, is_lasting: bool = True) -> None:
+        if is_lasting:
+            self._remember(job.pair, verdict)
+        self._queue.finish(job, verdict)
+
+    def _discard(self, link: WorkerLink, is_dead: bool = False) -> None:
+        """End a worker; its jobs go back."""
+        self._queue.put_back(link.jobs)
+        self._selector.unregister(link.socket)
+        self._crew.end_worker(link, is_dead)
+
+    def _bury(self, link: WorkerLink) -> None:
+        """Deal with a worker that has ended by itself."""
+        assert self._crew.launcher is not None
+        if self._crew.launcher.is_gone():
+            self._replace_zygote()
+            return
+        if link.begun_at is not None:
+            self._charge(link, link.jobs.popleft(), time.monotonic() - link.begun_at)
+        self._discard(link, is_dead=True)
+        if not link.is_ready:
+            self._crew.note_failed_start(self._crew.last_failure or "one ended before it was ready")
+
+    def _charge(self, link: WorkerLink, job: Job, seconds: float) -> None:
+        """Decide about the job that a worker died over."""
+        job.deaths += 1
+        if seconds >= self._limit:
+            self._finish(job, "timeout")  # its own clock killed it first
+        elif job.deaths < MAX_DEATHS:
+            self._queue.put_last(job)
+        else:
+            # Two deaths without a report may both have come from outside: the next batch may try again.
+            self._finish(job, "crash", is_lasting=link.ran_out_of_memory)
+
+    def _hear_zygote(self) -> None:
+        if self._crew.launcher is not None and self._crew.read_zygote():
+            self._replace_zygote()
+
+    def _replace_zygote(self) -> None:
+        """Return all jobs to the queue, none charged: the workers end because the zygote has."""
+        for link in self._crew.workers.values():
+            self._queue.put_back(link.jobs)
+        stderr = self.abandon()
+        self._crew.note_failed_start(f"the process that starts them has ended; its last output: {stderr or 'none'}")
+
+
+_BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE
