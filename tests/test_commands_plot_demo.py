@@ -100,6 +100,8 @@ def test_data_are_computed_or_read(tmp_path):
         (["learning_curves", "--from", "nowhere"], "is no folder"),
         (["learning_curves", "--from", "."], "holds no finished run"),
         (["bias_vs_batches", "--from", "."], "computes its data"),
+        (["support", "--from", "."], "it needs support.csv of `maxpo-bench llm report FILE... --out DIR`"),
+        (["pass_at_k"], "is drawn from a report"),
         (["bias_vs_batches", "--size", "papr"], "Did you mean 'paper'"),
         (["bias_vs_batches", "--metric", "entropy"], "--metric is for learning_curves and performance_profile"),
     ],

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FROM_RUNS = ("learning_curves", "p_action_1", "performance_profile")
+FROM_REPORT = ("pass_at_k", "support")
 WITH_METRIC = ("learning_curves", "performance_profile")
 
 
@@ -33,8 +34,7 @@ def run_plot(
     """Draw one figure, or list them; print the files that were written."""
     if figure == "list":
         for name in FIGURES:
-            needs = "a sweep's runs (--from DIR)" if name in FROM_RUNS else "nothing: it computes its data"
-            print(f"{name:20} needs {needs}")
+            print(f"{name:20} needs {_needs(name)}")
         return 0
     name = FIGURES.canonical(figure)
     if metric and name not in WITH_METRIC:
@@ -48,6 +48,13 @@ def run_plot(
     for path in save(plot(name, data, **options), out, name, formats.split(",")):
         print(path)
     return 0
+
+
+def _needs(name: str) -> str:
+    """Say what a figure is drawn from."""
+    if name in FROM_REPORT:
+        return f"{name}.csv of `maxpo-bench llm report FILE... --out DIR` (--from DIR/{name}.csv)"
+    return "a sweep's runs (--from DIR)" if name in FROM_RUNS else "nothing: it computes its data"
 
 
 def _data(
@@ -67,6 +74,8 @@ def _data(
         import pandas as pd
 
         return pd.read_csv(source)
+    if name in FROM_REPORT:
+        raise ValueError(f"{name} is drawn from a report: it needs {_needs(name)}")
     if name in FROM_RUNS:
         if source is None:
             raise ValueError(f"{name} is drawn from a sweep's runs: give their folder with --from")

@@ -95,9 +95,11 @@ def estimate_curves(
 
     What an interval holds: pass@k varies with the choice of the problems and with the samples drawn for each. Both are
     in it, as each problem's estimate varies around its true value. For problems regarded as fixed it is too wide:
-    `sampling_error` is that case at k = 1. Few problems make percentile intervals too narrow: for 30 problems of true
-    rates uniform in [0, 1] about 94 % of nominal 95 % intervals hold the true mean. Where all problems have the same
-    value (all solved, say) the interval has no width, which shows a limit of the method and not certainty.
+    `sampling_error` is that case at k = 1. Few problems make percentile intervals too narrow, the more the nearer
+    the mean is to 0 or 1: with success rates uniform in [0, 1] and 16 samples, of nominal 95 % intervals for pass@1,
+    pass@4 and pass@16 (true means 0.5, 0.8 and 0.94) 94, 92 and 82 % hold the true mean for 30 problems, and 94, 94
+    and 92 % for 100 (8000 and 4000 repetitions). Where all problems have the same value (all solved, say) the interval
+    has no width, which shows a limit of the method and not certainty.
 
     Differences between two methods are paired if the values are each problem's differences.
 

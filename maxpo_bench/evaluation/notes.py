@@ -11,6 +11,8 @@ from maxpo_bench.evaluation.selection import name_of
 if TYPE_CHECKING:
     from maxpo_bench.evaluation.report import MethodResult
 
+FEW_PROBLEMS = 100
+"""Fewer make intervals near 0 and 1 clearly too narrow, see `maxpo_bench.evaluation.curves.estimate_curves`."""
 _NOT_JUDGED = ("timeout", "crash")
 
 
@@ -29,6 +31,10 @@ def report_notes(
         if ks is None:
             yield from _shortened(result)
         yield from _samples(result)
+    sizes = {name: _size(each, name) for each in results for name in each.samples.benchmarks}
+    few = ", ".join(f"{name} {size}" for name, size in sorted(sizes.items()) if 1 < size < FEW_PROBLEMS)
+    if few:
+        yield f"Few problems ({few}): their intervals are too narrow, most so near 0 and 100 %."
     alone = sorted(
         {f"{name} of {each.label}" for each in results for name in each.samples.benchmarks if _size(each, name) == 1}
     )
@@ -68,7 +74,7 @@ def _samples(result: MethodResult) -> Iterator[str]:
     missed = {name: result.samples.statuses[name] for name in _NOT_JUDGED if name in result.samples.statuses}
     if missed:
         text = ", ".join(f"{name} {count}" for name, count in missed.items())
-        yield f"{result.label}: {_count(sum(missed.values()), 'sample')} could not be judged ({text}); as in the file."
+        yield f"{result.label}: {_count(sum(missed.values()), 'sample')} could not be judged ({text}): they count as wrong."
     if 0 < result.samples.unscored < total:
         yield f"{result.label}: {_count(result.samples.unscored, 'sample')} without a score, so there is no max@k."
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from maxpo_bench.plots.bandit_figures import bias_vs_batches, variance_vs_arms, variance_vs_k
 from maxpo_bench.plots.curve_figures import METRICS, learning_curves, p_action_1, variance_ratio
 from maxpo_bench.plots.maze_figures import maze
+from maxpo_bench.plots.passk_figures import pass_at_k, support
 from maxpo_bench.plots.profile_figures import performance_profile
 from maxpo_bench.plots.style import (
     DOUBLE_COLUMN,
@@ -54,6 +55,8 @@ for _figure in (
     variance_ratio,
     maze,
     performance_profile,
+    pass_at_k,
+    support,
 ):
     FIGURES.register(_figure.__name__, _figure)
 

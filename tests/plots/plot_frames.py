@@ -54,6 +54,36 @@ def profile_frame(agents=("reinforce", "ei_l2o"), tasks=("Maze", "Bandit"), seed
     return pd.DataFrame(rows)
 
 
+def passk_frame(benchmarks=("aime", "math"), methods=("base", "trained"), ks=(1, 2, 4, 8), problems=3):
+    """estimate = (1 + position of the method) * (1 + log2 k) / 20, band of 0.05 on either side."""
+    rows = [
+        {
+            "benchmark": name,
+            "method": method,
+            "k": k,
+            "estimate": (middle := (1 + place) * k.bit_length() / 20),
+            "low": middle - 0.05,
+            "high": middle + 0.05,
+            "num_problems": problems,
+            "fewest_samples": 8,
+            "most_samples": 8,
+        }
+        for name, (place, method), k in itertools.product(benchmarks, enumerate(methods), ks)
+    ]
+    return pd.DataFrame(rows)
+
+
+def support_frame(benchmarks=("aime", "math"), methods=("trained",), k=8):
+    """Of 20 problems 10 are preserved, 5 gained, 1 lost, 4 unsolved; one less is preserved for each later method."""
+    counts = {"expansion": 5.0, "shrinkage": 1.0, "out_of_support": 4.0}
+    rows = [
+        {"benchmark": name, "method": method, "against": "base", "k": k, "num_problems": 20 - place}
+        | {"preservation": 10.0 - place, **counts}
+        for name, (place, method) in itertools.product(benchmarks, enumerate(methods))
+    ]
+    return pd.DataFrame(rows)
+
+
 EXAMPLES = {
     "bias_vs_batches": bandit_frame("num_groups", (10, 100, 1000)),
     "variance_vs_arms": bandit_frame("num_arms", (2, 10, 100)),
@@ -63,6 +93,8 @@ EXAMPLES = {
     "variance_ratio": ratio_frame(),
     "maze": maze_frame(MazeLayout.generate(60, 0.8, "mixed"), instances=3, points=11),
     "performance_profile": profile_frame(),
+    "pass_at_k": passk_frame(),
+    "support": support_frame(),
 }
 
 

@@ -1,0 +1,174 @@
+"""`maxpo-bench llm report`."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from maxpo_bench.commands.passk_tables import as_markdown, print_report
+from maxpo_bench.evaluation.reading import read_samples
+from maxpo_bench.evaluation.report import Report, make_report
+from maxpo_bench.evaluation.rows import pass_at_k_rows, support_rows
+from maxpo_bench.evaluation.samples import ScoredSamples
+from maxpo_bench.registry import suggest
+from maxpo_bench.stats import DEFAULT_RESAMPLES
+
+NAME = "report"
+SHARED_BENCHMARK = "problems"
+"""The benchmark of problems that do not say it, where several files are read: their names tell methods apart."""
+
+
+def run(
+    files: Sequence[Path],
+    against: str | None,
+    ks: str | None,
+    out: Path | None,
+    as_json: bool,
+    confidence: float = 0.95,
+    seed: int = 0,
+    *,
+    labels: Sequence[str] = (),
+    benchmark_column: str | None = None,
+    common: bool = False,
+    skip_short: bool = False,
+    support_at: int | None = None,
+    resamples: int = DEFAULT_RESAMPLES,
+    formats: str = "png,svg,pdf",
+) -> int:
+    """Report pass@k of scored samples: print tables or JSON, and write both with figures where a folder is given.
+
+    Args:
+        files: files or folders of scored samples, see `maxpo_bench.evaluation.read_samples`; each is one method, or
+            several where its rows have several sources.
+        against: the file or folder that the others are compared with, or the label of one of their methods.
+        ks: numbers of draws, "1,2,4"; by default 1, 2, 4, ... up to the smallest number of samples.
+        out: folder for report.json, report.md, the curves and supports as .csv, and figures; made if it is missing.
+        as_json: print JSON instead of tables.
+        confidence: of all intervals, in (0, 1).
+        seed: root of all resamples.
+        labels: names of the files, in their order, and of `against` if there is one more.
+        benchmark_column: column that names the benchmark.
+        common: leave out problems that not all methods have.
+        skip_short: leave out problems with fewer samples than the largest of `ks`.
+        support_at: compare supports at this many samples.
+        resamples: of all bootstraps.
+        formats: of figures, with commas.
+
+    Returns:
+        0, the exit code.
+
+    Raises:
+        ValueError: unusable data or arguments; the message says where and how to mend it.
+        FileNotFoundError: a file does not exist.
+    """
+    if not files:
+        raise ValueError("no files: name at least one file or folder of scored samples")
+    kinds = _formats(formats)
+    draws = None if ks is None else parse_ks(ks)
+    methods, base = _methods(files, against, labels, benchmark_column)
+    report = make_report(
+        methods,
+        base,
+        ks=draws,
+        common=common,
+        skip_short=skip_short,
+        support_at=support_at,
+        confidence=confidence,
+        resamples=resamples,
+        seed=seed,
+    )
+    paths = [] if out is None else write_report(report, out, kinds)
+    if as_json:
+        from maxpo_bench.cli.shared import print_json
+
+        print_json(report.to_dict())
+        return 0
+    print_report(report)
+    if paths:
+        print(f"\nWritten: {', '.join(map(str, paths))}")
+    return 0
+
+
+def parse_ks(text: str) -> list[int]:
+    """Return the numbers of "1,2,4".
+
+    Raises:
+        ValueError: something else stands there.
+    """
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"k must be whole numbers with commas, such as 1,2,4, got {text!r}") from None
+
+
+def write_report(report: Report, out: Path, formats: Sequence[str]) -> list[Path]:
+    """Write a report's files and return their paths; the same report gives the same bytes."""
+    from maxpo_bench.plots import plot, save
+
+    out.mkdir(parents=True, exist_ok=True)
+    curves, supports = pass_at_k_rows(report), support_rows(report)
+    data, page = out / f"{NAME}.json", out / f"{NAME}.md"
+    text = json.dumps(report.to_dict(), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    data.write_text(text + "\n", encoding="utf-8")
+    page.write_text(as_markdown(report), encoding="utf-8")
+    paths = [data, page]
+    for name, rows in (("pass_at_k", curves), ("support", supports)):
+        if rows:
+            paths.append(_write_csv(out / f"{name}.csv", rows))
+            paths += save(plot(name, rows), out, name, formats)
+    return paths
+
+
+def _methods(
+    files: Sequence[Path], against: str | None, labels: Sequence[str], benchmark_column: str | None
+) -> tuple[list[ScoredSamples], ScoredSamples | None]:
+    """Read all files and set the one apart that the others are compared with."""
+    is_file = against is not None and Path(against).exists()
+    paths = [*files, *([Path(against)] if against is not None and is_file else [])]
+    if labels and len(labels) not in (len(files), len(paths)):
+        raise ValueError(f"{len(labels)} labels for {len(files)} files: give each file one, in their order")
+    names = [*labels, *([None] * (len(paths) - len(labels)))]
+    benchmark = SHARED_BENCHMARK if len(paths) > 1 else None
+    read = [
+        read_samples(
+            path, label=name, benchmark=None if path.is_dir() else benchmark, benchmark_column=benchmark_column
+        )
+        for path, name in zip(paths, names, strict=True)
+    ]
+    methods = [method for part in read[: len(files)] for method in part]
+    if against is None:
+        return methods, None
+    if not is_file:
+        return _set_apart(methods, against)
+    if len(read[-1]) > 1:
+        sources = ", ".join(method.label for method in read[-1])
+        raise ValueError(f"{against} holds several methods ({sources}): name it among the files, and one of them here")
+    return methods, read[-1][0]
+
+
+def _set_apart(methods: Sequence[ScoredSamples], label: str) -> tuple[list[ScoredSamples], ScoredSamples]:
+    """Return the other methods and the one of that label."""
+    known = [method.label for method in methods]
+    if label not in known:
+        raise ValueError(f"{label} is neither a file nor the label of a method.{suggest(label, known)}")
+    others = [method for method in methods if method.label != label]
+    if not others:
+        raise ValueError(f"nothing to compare with {label}: give a second file")
+    return others, methods[known.index(label)]
+
+
+def _formats(text: str) -> list[str]:
+    from maxpo_bench.plots.style import check_format
+
+    return [check_format(kind) for kind in text.split(",")]
+
+
+def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
