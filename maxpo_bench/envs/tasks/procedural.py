@@ -20,6 +20,8 @@ from maxpo_bench.seeding import derive_seed
 DEFAULT_SIZE = 10_000
 MAX_DRAWS = 100_000
 
+_BLOCK = 16
+
 Content = TypeVar("Content")
 
 
@@ -44,6 +46,7 @@ class ProceduralTask(StrictArguments, Task, Generic[Content]):
 
     difficulties: ClassVar[range] = range(1, 6)
     default_difficulty: ClassVar[int] = 1
+    difficulty_note: ClassVar[str] = ""
 
     def __init__(
         self, split: str = "train", *, size: int = DEFAULT_SIZE, difficulty: int = 1, instance: int = 0
@@ -56,7 +59,8 @@ class ProceduralTask(StrictArguments, Task, Generic[Content]):
         self.instance = check_integer("instance", instance)
         if self.difficulty not in self.difficulties:
             raise ValueError(
-                f"difficulty of {self.name} must be {self.difficulties[0]} to {self.difficulties[-1]}, got {difficulty}"
+                f"difficulty of {self.name} must be {self.difficulties[0]} to {self.difficulties[-1]}, "
+                f"got {difficulty}{self.difficulty_note}"
             )
         self._id_prefix = f"{self.name}{self._variant()}/{split}/"
 
@@ -151,3 +155,14 @@ class ProceduralTask(StrictArguments, Task, Generic[Content]):
         """Whether an answer of at most `ANSWER_LIMIT` characters is right; None if malformed. Here: an integer."""
         integer = canonical_integer(answer)
         return None if integer is None else integer == problem.answer
+
+
+def integer_rows(generator: np.random.Generator, bounds: Sequence[int]) -> Iterator[list[int]]:
+    """Yield, without end, rows of independent integers, each uniform below its bound.
+
+    They are drawn in blocks: a call of the generator costs more than most problems do.
+    """
+    highs = np.asarray(bounds)
+    high = bounds[0] if len(set(bounds)) == 1 else highs
+    while True:
+        yield from generator.integers(high, size=(_BLOCK, len(highs))).tolist()

@@ -223,3 +223,27 @@ for _known in DATASETS.values():
         summary=_known.summary,
         splits=tuple(_known.rows),
     )
+register_task(
+    "chain_sum",
+    "maxpo_bench.envs.tasks.chain_sum:ChainSum",
+    kind="procedural",
+    summary="Add, subtract and multiply several numbers.",
+)
+register_task(
+    "counting",
+    "maxpo_bench.envs.tasks.counting:Counting",
+    kind="procedural",
+    summary="Count a letter in a string, or a word or a colour in a list.",
+)
+register_task(
+    "comparison",
+    "maxpo_bench.envs.tasks.comparison:Comparison",
+    kind="procedural",
+    summary="Find the largest or smallest of numbers, or their order.",
+)
+register_task(
+    "modular",
+    "maxpo_bench.envs.tasks.modular:Modular",
+    kind="procedural",
+    summary="Remainders of sums, products and powers.",
+)
