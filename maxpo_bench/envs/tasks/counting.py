@@ -46,8 +46,9 @@ class Counting(ProceduralTask[_Items]):
     "Share" bounds the most frequent answer's share of 10,000 problems of either split, all that a constant answer
     gets.
 
-    The three kinds of question are equally frequent, and so are the answers of a level. What is asked for is mixed with five other letters or words, or with things of two other
-    colours. Problems with the same items in another order share a key. The answer is an integer as in
+    The three kinds of question are equally frequent, and so are the answers of a level. What is asked for is mixed with
+    five other letters or words, or with things of two other colours. Problems with the same items in another order
+    share a key. The answer is an integer as in
     `answer_text.canonical_integer`.
     """
 

@@ -87,7 +87,7 @@ def register_task(
         register_task("parity", Parity, summary="Parity of a number's ones.")
 
     Args:
-        name: a new name without "/" at its end; the prefix "reasoning_gym/" is taken.
+        name: a new name; the prefix "reasoning_gym/" is taken.
         factory: called as ``factory(split, **options)``, such as a Task class; or "module:name" of it, which is
             imported on first use.
         summary: one line that says what is asked.
@@ -96,8 +96,9 @@ def register_task(
 
     Raises:
         ValueError: the name is registered already or has the prefix, or there are no splits.
-        TypeError: the factory is neither callable nor a string of that form.
+        TypeError: the name is no string, or the factory neither callable nor a string of that form.
     """
+    _check_name(name)
     if name.startswith(_ADAPTER_PREFIX):
         raise ValueError(f"the prefix {_ADAPTER_PREFIX!r} is the adapter's: choose another name than {name!r}")
     if not (callable(factory) or (isinstance(factory, str) and all(factory.partition(":")))):
@@ -127,8 +128,9 @@ def make_task(name: str, split: str = "train", **options: Any) -> Task:
     Raises:
         UnknownNameError: the name is unknown, with the nearest known ones.
         ValueError: the task has no such split, or an option is out of range.
-        TypeError: the task has no such option, or the factory returned something else than a Task.
+        TypeError: the name is no string, the task has no such option, or the factory returned no Task.
     """
+    _check_name(name)
     if name.startswith(_ADAPTER_PREFIX):
         from maxpo_bench.envs.tasks.reasoning_gym import make_reasoning_gym_task
 
@@ -172,6 +174,11 @@ def list_tasks() -> list[dict[str, Any]]:
     return rows + _adapter_rows()
 
 
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"a task's name must be a string with at least one character, got {name!r}")
+
+
 def _adapter_names() -> list[str]:
     if importlib.util.find_spec("maxpo_bench.envs.tasks.reasoning_gym") is None:
         return []
@@ -208,12 +215,14 @@ def _check_options(name: str, factory: TaskFactory, options: dict[str, Any]) -> 
             raise TypeError(f"task {name!r} has no option {option!r}.{hint}")
 
 
-register_task(
-    "countdown",
-    "maxpo_bench.envs.tasks.countdown:Countdown",
-    kind="procedural",
-    summary="Join digits by + - * to make a target, evaluated from left to right.",
-)
+for _name, (_factory, _summary) in {
+    "countdown": ("countdown:Countdown", "Join digits by + - * to make a target, evaluated from left to right."),
+    "chain_sum": ("chain_sum:ChainSum", "Add, subtract and multiply several numbers."),
+    "counting": ("counting:Counting", "Count a letter in a string, or a word or a colour in a list."),
+    "comparison": ("comparison:Comparison", "Find the largest or smallest of numbers, or their order."),
+    "modular": ("modular:Modular", "Remainders of sums, products and powers."),
+}.items():
+    register_task(_name, f"maxpo_bench.envs.tasks.{_factory}", kind="procedural", summary=_summary)
 
 for _known in DATASETS.values():
     register_task(
@@ -223,27 +232,3 @@ for _known in DATASETS.values():
         summary=_known.summary,
         splits=tuple(_known.rows),
     )
-register_task(
-    "chain_sum",
-    "maxpo_bench.envs.tasks.chain_sum:ChainSum",
-    kind="procedural",
-    summary="Add, subtract and multiply several numbers.",
-)
-register_task(
-    "counting",
-    "maxpo_bench.envs.tasks.counting:Counting",
-    kind="procedural",
-    summary="Count a letter in a string, or a word or a colour in a list.",
-)
-register_task(
-    "comparison",
-    "maxpo_bench.envs.tasks.comparison:Comparison",
-    kind="procedural",
-    summary="Find the largest or smallest of numbers, or their order.",
-)
-register_task(
-    "modular",
-    "maxpo_bench.envs.tasks.modular:Modular",
-    kind="procedural",
-    summary="Remainders of sums, products and powers.",
-)
