@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from maxpo_bench.envs.tasks.dataset_files import DataError, MissingDataError
     from maxpo_bench.envs.tasks.dataset_table import DATASETS
+    from maxpo_bench.envs.tasks.decontamination import DecontaminationReport, decontaminate
     from maxpo_bench.envs.tasks.grade import STATUSES, Grade, Status
     from maxpo_bench.envs.tasks.grading.api import agrade_answers, grade_answers
     from maxpo_bench.envs.tasks.grading.jobs import GraderError
     from maxpo_bench.envs.tasks.grading.service import Grader
     from maxpo_bench.envs.tasks.grading.tally import GraderStats
-    from maxpo_bench.envs.tasks.loading import load_problems
+    from maxpo_bench.envs.tasks.loading import load_evaluation_sets, load_problems
     from maxpo_bench.envs.tasks.math_task import MathTask, make_math_task
     from maxpo_bench.envs.tasks.registry import list_tasks, make_task, register_task, task_names, unregister_task
     from maxpo_bench.envs.tasks.task import MAX_ANSWER_LENGTH, MAX_QUESTION_LENGTH, Problem, Task
@@ -27,6 +28,7 @@ __all__ = [
     "MAX_QUESTION_LENGTH",
     "STATUSES",
     "DataError",
+    "DecontaminationReport",
     "Grade",
     "Grader",
     "GraderError",
@@ -37,8 +39,10 @@ __all__ = [
     "Status",
     "Task",
     "agrade_answers",
+    "decontaminate",
     "grade_answers",
     "list_tasks",
+    "load_evaluation_sets",
     "load_problems",
     "make_math_task",
     "make_task",
@@ -53,6 +57,7 @@ _MODULES = {
     "MAX_QUESTION_LENGTH": "task",
     "STATUSES": "grade",
     "DataError": "dataset_files",
+    "DecontaminationReport": "decontamination",
     "Grade": "grade",
     "Grader": "grading.service",
     "GraderError": "grading.jobs",
@@ -63,8 +68,10 @@ _MODULES = {
     "Status": "grade",
     "Task": "task",
     "agrade_answers": "grading.api",
+    "decontaminate": "decontamination",
     "grade_answers": "grading.api",
     "list_tasks": "registry",
+    "load_evaluation_sets": "loading",
     "load_problems": "loading",
     "make_math_task": "math_task",
     "make_task": "registry",

@@ -25,7 +25,7 @@ _GRADED = "answer_tex"
 
 def known_columns(known: Dataset, found: Sequence[str]) -> Columns | None:
     """Return how to read a known set's copy by its columns: our own layout's, a hub copy's, or None."""
-    for columns in (_OWN, *(hub.columns for hub in known.hubs)):
+    for columns in (_OWN, *(hub.columns for hub in known.hubs), replace(_OWN, id=None)):
         needed = [columns.problem, columns.answer, *([columns.id] if columns.id else [])]
         if set(needed) <= set(found):
             return _with_optional(columns, found)
@@ -150,15 +150,17 @@ def _guessed_reading(raw: RawRows, column: str) -> AnswerFrom:
 def _answer(row: Row, columns: Columns) -> str:
     """Return a row's answer as it is graded, "" where there is none."""
     if row.get(_GRADED) is not None:
-        return _text(row[_GRADED]).strip()
-    text = _text(row.get(columns.answer))
-    if columns.answer_from == "plain":
-        return text.strip()
-    if columns.answer_from == "hash":
-        _, marker, after = text.rpartition("####")
-        return after.strip().replace(",", "") if marker else ""
-    answer = extract_boxed(text) or ""
-    return answer if answer.endswith("..") else answer.removesuffix(".")
+        answer = _text(row[_GRADED])
+    elif columns.answer_from == "plain":
+        answer = _text(row.get(columns.answer))
+    elif columns.answer_from == "hash":
+        _, marker, after = _text(row.get(columns.answer)).rpartition("####")
+        answer = after.replace(",", "") if marker else ""
+    else:
+        answer = extract_boxed(_text(row.get(columns.answer))) or ""
+    answer = answer.strip()
+    # The full stop of a sentence; six answers of MATH have it. Dots that mean "and so on" stay.
+    return answer if answer.endswith("..") else answer.removesuffix(".").rstrip()
 
 
 def _level(value: Any) -> int | str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +24,10 @@ from maxpo_bench.envs.tasks.task import Problem
 from maxpo_bench.registry import UnknownNameError, suggest
 
 DATA_VARIABLE = "MAXPO_BENCH_DATA"
+# What a training set is compared with. MATH's whole test split is left out: papers evaluate on MATH-500.
+EVALUATION_SETS = ("gsm8k", "math500", "aime24", "aime25", "amc23", "amc83", "minerva")
+
+_HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", re.ASCII)
 
 
 def load_problems(
@@ -45,7 +50,8 @@ def load_problems(
 
     Args:
         name_or_path: a name such as "gsm8k", "math" or "gsm8k+math1"; the path of a file, or of a folder with one file
-            per split; or a hub name "owner/dataset".
+            per split; or a hub name, "owner/dataset" or "owner/dataset:configuration". A name of the table is never
+            taken for a path (write "./math" or `pathlib.Path` for a folder of that name).
         split: "train", "test", or what else the source calls its parts; for a single file only a label.
         data_dir: folder of data sets.
         levels: only problems of these levels.
@@ -67,18 +73,36 @@ def load_problems(
         ValueError: the set has no such split, level or subject.
     """
     name = os.fspath(name_or_path)
+    is_name = isinstance(name_or_path, str)
     mapped = columns is not None or answer_from is not None
-    if name in DATASETS and not mapped:
+    if is_name and name in DATASETS:
+        if mapped:
+            raise ValueError(
+                f"columns and answer_from are for sets that are not in the table: {name} is, leave them out"
+            )
         problems = _load_known(DATASETS[name], split, _data_folder(data_dir), None, check)
-    elif (copy := hub_named(name)) is not None and not mapped and not Path(name).exists():
+    elif is_name and not mapped and not Path(name).exists() and (copy := hub_named(name)) is not None:
         problems = _load_known(copy[0], split, None, copy[1], check)
-    elif name in DATASETS and not Path(name).exists():
-        raise ValueError(
-            f"columns and answer_from are for sets that are not in the table, and {name!r} is: leave them out"
-        )
     else:
         problems = _load_other(name, split, columns, answer_from)
     return _selected(problems, name, levels, subjects)
+
+
+def load_evaluation_sets(
+    names: Sequence[str] = EVALUATION_SETS, *, data_dir: str | os.PathLike[str] | None = None
+) -> dict[str, list[Problem]]:
+    """Return the test splits of evaluation sets by their names, for `decontaminate`.
+
+    Args:
+        names: known names, paths or hub names.
+        data_dir: folder of data sets; see `load_problems`.
+
+    Raises:
+        UnknownNameError: neither a known name, a path nor a hub name.
+        MissingDataError: a set, or a package that reads it, is not there.
+        DataError: rows are malformed, missing, doubled or not as the table says.
+    """
+    return {name: load_problems(name, "test", data_dir=data_dir) for name in names}
 
 
 def _data_folder(data_dir: str | os.PathLike[str] | None) -> Path | None:
@@ -157,9 +181,10 @@ def _load_other(
     elif path.is_dir():
         raw = _read_folder(path, split)
         prefix = f"{path.absolute().name}/{split}"
-    elif name.count("/") == 1 and all(name.split("/")):
-        raw = read_hub(name, None, split)
-        prefix = f"{name.partition('/')[2]}/{split}"
+    elif _HUB_NAME.fullmatch(name):
+        hub, _, config = name.partition(":")
+        raw = read_hub(hub, config or None, split)
+        prefix = f"{hub.partition('/')[2]}/{split}"
     else:
         raise UnknownNameError(f"{name!r} is no known data set, no path and no hub name.{suggest(name, DATASETS)}")
     problems = problems_from(raw, guessed_columns(raw, columns, answer_from), prefix)
@@ -178,28 +203,24 @@ def _read_folder(folder: Path, split: str) -> RawRows:
 def _selected(
     problems: list[Problem], name: str, levels: Collection[int] | None, subjects: Collection[str] | None
 ) -> list[Problem]:
+    selected = problems
     for key, wanted in (("level", levels), ("subject", subjects)):
         if wanted is None:
             continue
         if isinstance(wanted, str):
             raise TypeError(f"{key}s must be a collection such as [{wanted!r}], got the text {wanted!r}")
-        there = sorted({problem.metadata[key] for problem in problems if problem.metadata.get(key) is not None})
-        folded = {_folded(value) for value in there}
-        missing = [value for value in wanted if _folded(value) not in folded]
+        there = {_folded(value): value for problem in problems if (value := problem.metadata.get(key)) is not None}
+        missing = [value for value in wanted if _folded(value) not in there]
         if missing or not wanted:
-            listed = ", ".join(map(str, there)) or f"no {key}s"
-            raise ValueError(
-                f"{name} has no {key} {', '.join(map(repr, missing)) or '(none asked for)'}: it has {listed}"
-            )
+            listed = ", ".join(sorted(map(str, there.values()))) or f"no {key}s"
+            asked = ", ".join(map(repr, missing)) or "(none asked for)"
+            raise ValueError(f"{name} has no {key} {asked}: it has {listed}")
         asked = {_folded(value) for value in wanted}
-        problems = [problem for problem in problems if _folded(problem.metadata.get(key)) in asked]
-    return problems
+        selected = [problem for problem in selected if _folded(problem.metadata.get(key)) in asked]
+    if not selected:
+        raise ValueError(f"{name} has no problem of these levels and subjects at once: ask for more of them")
+    return selected
 
 
 def _folded(value: object) -> str:
     return " ".join(str(value).lower().replace("&", " and ").replace("_", " ").split())
-
-
-def known_datasets() -> Sequence[Dataset]:
-    """Return the data sets known by name."""
-    return tuple(DATASETS.values())
