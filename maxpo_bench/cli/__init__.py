@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from maxpo_bench.cli import figures, lists, scores, sweeps
+from maxpo_bench.cli.llm import llm
 
 app = typer.Typer(
     name="maxpo-bench",
@@ -26,6 +27,7 @@ for _command in (
     lists.estimators,
     lists.agents,
     lists.envs,
+    lists.tasks,
     sweeps.sweep,
     sweeps.compare,
     scores.certify,
@@ -38,6 +40,7 @@ for _command in (
     lists.doctor,
 ):
     app.command()(_command)
+app.add_typer(llm)
 
 
 def _version(wanted: bool) -> None:

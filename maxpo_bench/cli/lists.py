@@ -31,6 +31,14 @@ def envs(as_json: JsonFlag = False) -> None:
     print_json(rows) if as_json else print_rows("Environments", rows, ("name", "summary"))
 
 
+def tasks(as_json: JsonFlag = False) -> None:
+    """List the tasks of the text environments."""
+    from maxpo_bench.commands.lists import print_rows, task_rows
+
+    rows = task_rows()
+    print_json(rows) if as_json else print_rows("Tasks", rows, ("name", "splits", "summary"))
+
+
 def doctor(as_json: JsonFlag = False) -> None:
     """Say what is installed, which device torch sees, and which tracks can run."""
     from maxpo_bench.commands.doctor import print_report, report

@@ -20,13 +20,23 @@ PACKAGES = (
     "pandas",
     "typer",
     "rich",
+    "math-verify",
+    "reasoning-gym",
+    "datasets",
 )
-EXTRAS = {"sb3_contrib": "pip install 'maxpo-bench[contrib]'"}
+EXTRAS = {
+    "sb3_contrib": "pip install 'maxpo-bench[contrib]'",
+    "reasoning_gym": "pip install 'maxpo-bench[text]'",
+    "datasets": "pip install 'maxpo-bench[text]'",
+}
 TRACKS: dict[str, tuple[str, ...]] = {
     "estimators, certificate, leaderboard": ("torch",),
     "bandit and maze environments": ("gymnasium",),
     "agents and sweeps": ("torch", "gymnasium", "stable_baselines3"),
     "the agents trpo and ars": ("sb3_contrib",),
+    "text and math environments, grader, pass@k": ("gymnasium", "math_verify", "latex2sympy2_extended"),
+    "reasoning-gym's tasks": ("reasoning_gym",),
+    "data sets from the hub": ("datasets",),
     "figures": ("matplotlib", "seaborn"),
 }
 

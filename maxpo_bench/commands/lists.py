@@ -1,4 +1,4 @@
-"""Rows of the three lists: estimators, agents, environments."""
+"""Rows of the four lists: estimators, agents, environments, tasks."""
 
 from __future__ import annotations
 
@@ -52,6 +52,17 @@ def env_rows() -> list[Row]:
         card = inspect.getdoc(getattr(importlib.import_module(module), name)) or ""
         rows.append({"name": env_id, "summary": card.splitlines()[0]})
     return rows
+
+
+def task_rows() -> list[Row]:
+    """One row per task, with its splits and its options' defaults."""
+    from maxpo_bench.envs.tasks import list_tasks
+
+    return [{**row, "splits": ", ".join(row["splits"]), "options": _defaults(row["options"])} for row in list_tasks()]
+
+
+def _defaults(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: None if value is inspect.Parameter.empty else value for name, value in options.items()}
 
 
 def print_rows(title: str, rows: list[Row], columns: Sequence[str]) -> None:

@@ -1,0 +1,166 @@
+"""`maxpo-bench llm`: data, grading and evaluation of language models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from maxpo_bench.cli.shared import JsonFlag, Quiet, finish
+
+llm = typer.Typer(
+    name="llm",
+    help="Language models: check and clean data sets, grade answers, evaluate pass@k. Needs no model.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir", help="Folder with SET/SPLIT.jsonl or .parquet; default: $MAXPO_BENCH_DATA, else the hub."
+    ),
+]
+
+
+@llm.command()
+def prepare(
+    name: Annotated[str, typer.Argument(help="gsm8k, math, gsm8k+math1, ...; a .jsonl or .parquet file; a hub name.")],
+    split: Annotated[str | None, typer.Option("--split", help="Split; default: all, and train is compared.")] = None,
+    data_dir: DataDir = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", help="Evaluation set to compare with (repeatable); default: all known ones."),
+    ] = None,
+    alone: Annotated[bool, typer.Option("--alone", help="Compare with no evaluation set.")] = False,
+    remove_at: Annotated[float, typer.Option("--remove-at", help="Similarity from which a problem is removed.")] = 0.8,
+    report_from: Annotated[float, typer.Option("--report-from", help="Similarity from which a pair is listed.")] = 0.5,
+    out: Annotated[Path | None, typer.Option("--out", help="Write the problems that are kept here, as .jsonl.")] = None,
+    pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs that the text lists.")] = 20,
+    as_json: JsonFlag = False,
+) -> None:
+    """Load a data set, check it, and say which training problems evaluation sets hold too.
+
+    Rows, identifiers and the form of the answers are checked. Two questions are the same if they agree after removal of
+    white space, punctuation and drawings; else their similarity is the Jaccard index of their word 3-grams.
+    """
+    from maxpo_bench.commands.llm_data import run
+
+    if alone and against:
+        raise ValueError("--alone compares with no evaluation set: leave out --against")
+    finish(
+        lambda: run(
+            name,
+            split,
+            data_dir=data_dir,
+            against=() if alone else against or None,
+            remove_at=remove_at,
+            report_from=report_from,
+            output=out,
+            pairs=pairs,
+            as_json=as_json,
+        )
+    )
+
+
+@llm.command()
+def grade(
+    file: Annotated[Path, typer.Argument(help="JSON Lines: problem_id, completion, gold, optionally sample.")],
+    out: Annotated[Path, typer.Option("--out", help="Scored samples, one line each; a second call goes on.")],
+    dataset: Annotated[
+        str | None, typer.Option("--dataset", help="Take the golds from this data set, by problem_id.")
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Split of --dataset; default: test.")] = None,
+    data_dir: DataDir = None,
+    marker: Annotated[
+        list[str] | None,
+        typer.Option("--marker", help="Text before the answer, such as '####'; without one only a box counts."),
+    ] = None,
+    workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one per core.")] = None,
+    time_limit: Annotated[float, typer.Option("--time-limit", help="Seconds per comparison.")] = 3.0,
+    as_json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    r"""Grade completions of mathematical problems; `llm report` reads what it writes.
+
+    The answer is the content of the last `\boxed{}` after any thinking. Equal text and numbers are decided at once, all
+    else by math-verify in processes that are killed at their limit. Interrupt at will: graded lines are kept.
+    """
+    from maxpo_bench.commands.llm_grade import run_llm_grade
+
+    finish(
+        lambda: run_llm_grade(
+            file,
+            out,
+            dataset=dataset,
+            split=split,
+            data_dir=data_dir,
+            markers=marker or [],
+            workers=workers,
+            time_limit=time_limit,
+            quiet=quiet,
+            as_json=as_json,
+        )
+    )
+
+
+@llm.command()
+def report(
+    files: Annotated[
+        list[Path], typer.Argument(help="Scored samples, one method each: .jsonl, .jsonl.gz, .json, or a folder.")
+    ],
+    against: Annotated[
+        str | None, typer.Option("--against", help="The base model's file, or the label of one of FILES.")
+    ] = None,
+    ks: Annotated[str | None, typer.Option("--k", help="Such as '1,4,16'; default: 1, 2, 4, ... and all.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Also write report.json, report.md, tables and figures here.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", help="Name of each file in turn (repeatable); default: its stem.")
+    ] = None,
+    benchmark_column: Annotated[
+        str | None,
+        typer.Option("--benchmark-column", help="Column with the benchmark; default: 'benchmark', else the id."),
+    ] = None,
+    common: Annotated[bool, typer.Option("--common", help="Leave out problems that not all files have.")] = False,
+    skip_short: Annotated[
+        bool, typer.Option("--skip-short", help="Leave out problems with fewer samples than the largest K.")
+    ] = False,
+    support_at: Annotated[
+        int | None, typer.Option("--support-at", min=1, help="Compare supports at this number of samples.")
+    ] = None,
+    confidence: Annotated[float, typer.Option("--confidence", help="Of the intervals.")] = 0.95,
+    resamples: Annotated[int, typer.Option("--resamples", min=1, help="Of the bootstrap over problems.")] = 2000,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the bootstrap.")] = 0,
+    formats: Annotated[str, typer.Option("--formats", help="With --out, comma-separated: png, svg, pdf.")] = (
+        "png,svg,pdf"
+    ),
+    as_json: JsonFlag = False,
+) -> None:
+    """Report pass@k with intervals, per benchmark and on average, from files of scored samples.
+
+    A line is one sample: problem_id, sample, correct (or score), optionally benchmark. With --against every method is
+    compared with the base problem by problem: differences of pass@k, and which problems were gained and lost.
+    """
+    from maxpo_bench.commands.llm_report import run
+
+    finish(
+        lambda: run(
+            files,
+            against,
+            ks,
+            out,
+            as_json,
+            confidence,
+            seed,
+            labels=label or (),
+            benchmark_column=benchmark_column,
+            common=common,
+            skip_short=skip_short,
+            support_at=support_at,
+            resamples=resamples,
+            formats=formats,
+        )
+    )
