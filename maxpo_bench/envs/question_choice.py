@@ -75,10 +75,10 @@ def spread_indices(index: Any, num_envs: int, group_size: int, num_problems: int
         TypeError: an index is no integer.
         ValueError: an index is out of range, there are too many or too few, or a group gets different ones.
     """
-    if not isinstance(index, list | tuple | np.ndarray) or np.ndim(index) == 0:
-        scalar = index[()] if isinstance(index, np.ndarray) else index
-        return np.full(num_envs, check_index(scalar, num_problems), dtype=np.int64)
-    numbers = np.array([check_index(number, num_problems) for number in index], dtype=np.int64)
+    given = index.tolist() if isinstance(index, np.ndarray) else index
+    if not isinstance(given, list | tuple):
+        return np.full(num_envs, check_index(given, num_problems), dtype=np.int64)
+    numbers = np.array([check_index(number, num_problems) for number in given], dtype=np.int64)
     if numbers.size == num_envs:
         if (numbers.reshape(-1, group_size) != numbers[::group_size, None]).any():
             raise ValueError(
@@ -88,5 +88,7 @@ def spread_indices(index: Any, num_envs: int, group_size: int, num_problems: int
         return numbers
     if numbers.size == num_envs // group_size:
         return np.repeat(numbers, group_size)
-    expected = f"{num_envs}, one per environment" + (f", or {num_envs // group_size}" if group_size > 1 else "")
+    expected = f"{num_envs}, one per environment" + (
+        f", or {num_envs // group_size}, one per group" if group_size > 1 else ""
+    )
     raise ValueError(f'options["index"] must hold one integer or {expected}, got {numbers.size}')

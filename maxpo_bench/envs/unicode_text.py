@@ -143,7 +143,7 @@ def _(space: UnicodeText, n: int = 1, ctx: Any = None) -> NoReturn:
     )
 
 
-def _refuse_to_flatten(space: UnicodeText, *_: Any) -> NoReturn:
+def _refuse_to_flatten(space: UnicodeText, *_: Any, **__: Any) -> NoReturn:
     raise ValueError(f"{space} cannot be flattened to an array: turn the text into tokens or features first")
 
 
