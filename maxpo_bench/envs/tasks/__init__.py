@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from maxpo_bench.envs.tasks.grading.tally import GraderStats
     from maxpo_bench.envs.tasks.loading import load_evaluation_sets, load_problems
     from maxpo_bench.envs.tasks.math_task import MathTask, make_math_task
+    from maxpo_bench.envs.tasks.reasoning_gym import (
+        ReasoningGymTask,
+        excluded_reasoning_gym,
+        make_reasoning_gym_task,
+        reasoning_gym_names,
+    )
     from maxpo_bench.envs.tasks.registry import list_tasks, make_task, register_task, task_names, unregister_task
     from maxpo_bench.envs.tasks.task import MAX_ANSWER_LENGTH, MAX_QUESTION_LENGTH, Problem, Task
 
@@ -36,16 +42,20 @@ __all__ = [
     "MathTask",
     "MissingDataError",
     "Problem",
+    "ReasoningGymTask",
     "Status",
     "Task",
     "agrade_answers",
     "decontaminate",
+    "excluded_reasoning_gym",
     "grade_answers",
     "list_tasks",
     "load_evaluation_sets",
     "load_problems",
     "make_math_task",
+    "make_reasoning_gym_task",
     "make_task",
+    "reasoning_gym_names",
     "register_task",
     "task_names",
     "unregister_task",
@@ -65,16 +75,20 @@ _MODULES = {
     "MathTask": "math_task",
     "MissingDataError": "dataset_files",
     "Problem": "task",
+    "ReasoningGymTask": "reasoning_gym",
     "Status": "grade",
     "Task": "task",
     "agrade_answers": "grading.api",
     "decontaminate": "decontamination",
+    "excluded_reasoning_gym": "reasoning_gym",
     "grade_answers": "grading.api",
     "list_tasks": "registry",
     "load_evaluation_sets": "loading",
     "load_problems": "loading",
     "make_math_task": "math_task",
+    "make_reasoning_gym_task": "reasoning_gym",
     "make_task": "registry",
+    "reasoning_gym_names": "reasoning_gym",
     "register_task": "registry",
     "task_names": "registry",
     "unregister_task": "registry",
