@@ -221,6 +221,17 @@ _MINERVA = Dataset(
     {"test": 272},
     "latex",
     (Hub("math-ai/minervamath", _QUESTION),),
+    corrections=(
+        Correction("54887805db4f", "np.arcsin(10/13)", r"\arcsin\left(\frac{10}{13}\right)", "Python instead of LaTeX"),
+        Correction("b0dca7fd541f", "-1./3", r"-\frac{1}{3}", "Python instead of LaTeX"),
+        Correction("6f28499824a8", "-3./2", r"-\frac{3}{2}", "Python instead of LaTeX"),
+        Correction(
+            "4873a8bf1b2b",
+            r"x_{0} \cos (\omega t)+$ $\dot{x}_{0} \sin (\omega t) / \omega",
+            r"x_{0} \cos (\omega t)+ \dot{x}_{0} \sin (\omega t) / \omega",
+            "a formula cut in two",
+        ),
+    ),
     note="Answers in e-notation (4.5e33). A second copy in circulation has about 40 wrong answers.",
 )
 _GSM8K_MATH1 = Dataset(

@@ -1,65 +1,20 @@
-"""Loading by name, path and hub name: columns, ids, answers, checks, selection."""
+"""Loading by name, path and hub name: columns, ids, answers, selection."""
 
 import dataclasses
-import json
 
 import pytest
+from toy_sets import NUMBERS, known_folder, write
 
-from maxpo_bench.envs.tasks import (
-    DATASETS,
-    MAX_QUESTION_LENGTH,
-    DataError,
-    MathTask,
-    MissingDataError,
-    Problem,
-    list_tasks,
-    load_problems,
-    make_math_task,
-    make_task,
-)
-from maxpo_bench.envs.tasks.dataset_checks import OrderWarning, has_form, is_balanced
+from maxpo_bench.envs.tasks import DATASETS, DataError, MissingDataError, Problem, load_problems
 from maxpo_bench.envs.tasks.dataset_files import read_hub
-from maxpo_bench.envs.tasks.dataset_rows import order_digest, question_digest
-from maxpo_bench.envs.tasks.dataset_table import Columns, Correction, Dataset, Hub, dataset_named, hub_named
-from maxpo_bench.envs.tasks.loading import EVALUATION_SETS, load_evaluation_sets
+from maxpo_bench.envs.tasks.dataset_table import Columns, Dataset, Hub, dataset_named
+from maxpo_bench.envs.tasks.loading import load_evaluation_sets
 from maxpo_bench.registry import UnknownNameError
-
-LEVELLED = [
-    {"problem": "Find $a$.", "answer": r"\frac{1}{2}", "level": 1, "subject": "Algebra"},
-    {"problem": "Find $b$.", "answer": r"\left(1, 2\right]", "level": 5, "subject": "Number Theory"},
-    {"problem": "Find $c$.", "answer": r"\{1\}", "level": None, "subject": "Counting & Probability"},
-]
-TOY = Dataset(
-    "toy",
-    "Three questions.",
-    {"train": 3, "test": 1},
-    "latex",
-    levels=(1, 2, 3, 4, 5),
-    subjects=("Algebra", "Counting & Probability", "Number Theory"),
-    unlevelled={"train": 1},
-)
-NUMBERS = Dataset("numbers", "Two numbers.", {"test": 2}, "number", (Hub("someone/numbers", Columns()),))
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A data folder with the sets toy and numbers, known by name."""
-    for known in (TOY, NUMBERS):
-        monkeypatch.setitem(DATASETS, known.name, known)
-    write(tmp_path / "toy" / "train.jsonl", LEVELLED)
-    write(tmp_path / "toy" / "test.jsonl", LEVELLED[:1])
-    write(tmp_path / "numbers" / "test.jsonl", [{"problem": "p", "answer": 3}, {"problem": "q", "answer": "-3.50"}])
-    return tmp_path
-
-
-def write(path, rows):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    return path
-
-
-def changed(rows, index, **values):
-    return [{**row, **values} if number == index else row for number, row in enumerate(rows)]
+    return known_folder(tmp_path, monkeypatch)
 
 
 def test_a_known_set_from_a_data_folder(folder, monkeypatch):
@@ -102,126 +57,6 @@ def test_levels_and_subjects_select(folder):
         ids(subjects="Algebra")
     with pytest.raises(ValueError, match="it has no levels"):
         load_problems("numbers", data_dir=folder, levels=[1])
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (LEVELLED[:2], r"toy train has 3 rows, .*train\.jsonl has 2: .* with check=False"),
-        (changed(LEVELLED, 1, answer="{1"), r"has an answer that is not balanced: line 2 \(toy/train/1: '\{1'\)"),
-        (changed(LEVELLED, 0, answer=r"\left(1"), r"not balanced: line 1 "),
-        (changed(LEVELLED, 0, level=6), r"level out of 1 to 5: line 1 "),
-        (changed(LEVELLED, 0, level="Level x"), r"level out of 1 to 5: line 1 "),
-        (changed(LEVELLED, 1, level="Level ?"), r"has no level \(1 such rows are known\): line 2 .*line 3 "),
-        (changed(LEVELLED, 0, subject="Topology"), r"has a subject that is none of .*: line 1 "),
-    ],
-)
-def test_what_the_table_says_is_checked(folder, rows, message):
-    write(folder / "toy" / "train.jsonl", rows)
-    with pytest.raises(DataError, match=message):
-        load_problems("toy", "train", data_dir=folder)
-    assert len(load_problems("toy", "train", data_dir=folder, check=False)) == len(rows)
-
-
-@pytest.mark.parametrize(
-    ("rows", "message"),
-    [
-        (changed(LEVELLED, 1, problem=" \n"), r"1 row\(s\): has no question: line 2 "),
-        (changed(LEVELLED, 2, answer=None), r"has no answer: line 3 \(toy/train/2: ''\)"),
-        (changed(LEVELLED, 2, answer=float("nan")), r"has no answer: line 3 "),
-        (
-            [{**row, "id": number // 2} for number, row in enumerate(LEVELLED)],
-            r"an id that another row has too: line 1 ",
-        ),
-        ([{**row, "id": number or ""} for number, row in enumerate(LEVELLED)], r"has no id: line 1 \(no id"),
-        (
-            changed(LEVELLED, 0, problem="x" * (MAX_QUESTION_LENGTH + 1)),
-            r"question longer than 16384 characters: line 1 ",
-        ),
-        (
-            changed(LEVELLED, 0, answer="1" * 1001),
-            r"answer longer than 1000 characters, which no grader reads: line 1 ",
-        ),
-        (changed(LEVELLED, 1, answer=["1"]), r"train\.jsonl, line 2: a text or number is needed, got a list"),
-    ],
-)
-def test_what_no_set_may_have_is_refused_even_unchecked(folder, rows, message):
-    write(folder / "toy" / "train.jsonl", rows)
-    for check in (True, False):
-        with pytest.raises(DataError, match=message):
-            load_problems("toy", "train", data_dir=folder, check=check)
-
-
-def test_only_the_first_rows_are_listed(folder):
-    write(folder / "numbers" / "test.jsonl", [{"problem": f"p{i}", "answer": "one"} for i in range(9)])
-    with pytest.raises(DataError) as caught:
-        load_problems("numbers", data_dir=folder)
-    assert "numbers test has 2 rows" in str(caught.value)
-    write(folder / "own.jsonl", [{"problem": f"p{i}", "answer": ""} for i in range(9)])
-    with pytest.raises(DataError, match=r"9 row\(s\): has no answer: line 1 .*, line 5 \(own/4: ''\) and 4 more$"):
-        load_problems(folder / "own.jsonl")
-
-
-def test_a_number_set_refuses_expressions(folder):
-    write(folder / "numbers" / "test.jsonl", [{"problem": "p", "answer": "3"}, {"problem": "q", "answer": "3,000"}])
-    with pytest.raises(
-        DataError, match=r"an answer that is no integer, decimal or fraction: line 2 \(numbers/1: '3,000'"
-    ):
-        load_problems("numbers", data_dir=folder)
-
-
-@pytest.mark.parametrize(
-    ("answer", "is_number"),
-    [
-        ("0", True),
-        ("-17", True),
-        ("142.0", True),
-        ("3/4", True),
-        ("025", True),
-        ("3/0", False),
-        ("1e5", False),
-        ("\u0663", False),
-        ("+1", False),
-        (".5", False),
-        ("1 ", False),
-        ("", False),
-    ],
-)
-def test_form_of_numbers(answer, is_number):
-    assert has_form(answer, "number") is is_number
-
-
-@pytest.mark.parametrize(
-    ("text", "balanced"),
-    [("", True), ("{}{{}}", True), (r"\{1", True), (r"\\{1}", True), ("}{", False), (r"\\{1", False), ("{", False)],
-)
-def test_balance_of_braces(text, balanced):
-    assert is_balanced(text) is balanced
-    assert has_form(text, "latex") is balanced
-
-
-def test_left_is_not_leftarrow():
-    assert has_form(r"a \leftarrow b", "latex")
-    assert not has_form(r"\left( a", "latex")
-
-
-def test_corrections_replace_the_known_wrong_answer_only(folder, monkeypatch):
-    correction = Correction(question_digest("Find   $a$."), "x", "1", "a slip")
-    monkeypatch.setitem(DATASETS, "toy", dataclasses.replace(TOY, corrections=(correction,)))
-    for before, after in (("x", "1"), ("y", "y")):
-        write(folder / "toy" / "test.jsonl", [{**LEVELLED[0], "answer": before}])
-        assert load_problems("toy", "test", data_dir=folder)[0].answer == after
-
-
-def test_row_numbers_of_another_order_are_warned_of(folder, monkeypatch):
-    problems = load_problems("toy", "train", data_dir=folder)
-    monkeypatch.setitem(DATASETS, "toy", dataclasses.replace(TOY, orders={"train": order_digest(problems)}))
-    assert load_problems("toy", "train", data_dir=folder) == problems
-    write(folder / "toy" / "train.jsonl", LEVELLED[::-1])
-    with pytest.warns(OrderWarning, match="the ids are row numbers of this copy"):
-        load_problems("toy", "train", data_dir=folder)
-    write(folder / "toy" / "train.jsonl", [{**row, "id": 2 - i} for i, row in enumerate(LEVELLED[::-1])])
-    assert load_problems("toy", "train", data_dir=folder)[2] == problems[0]
 
 
 def test_graded_answers_come_before_answers(folder):
@@ -345,6 +180,21 @@ def test_a_hub_copy_that_fails_names_the_three_ways(hub, monkeypatch):
         load_problems("numbers")
 
 
+def test_configurations_are_read_one_after_the_other(hub, monkeypatch):
+    rows = [{"problem": "p", "answer": "1"}, {"problem": "q", "answer": "2"}]
+    for config, row in zip(("a", "b"), rows, strict=True):
+        write(hub / config / "test.jsonl", [row])
+    parts = "".join(f"- config_name: {config}\n  data_files: {config}/test.jsonl\n" for config in ("b", "a"))
+    (hub / "README.md").write_text(f"---\nconfigs:\n{parts}---\n")
+    copy = Hub(str(hub), Columns(), ("a", "b"), splits={"test": "train"})
+    monkeypatch.setitem(DATASETS, "numbers", dataclasses.replace(NUMBERS, hubs=(copy,)))
+    monkeypatch.delenv("MAXPO_BENCH_DATA", raising=False)
+    assert load_problems("numbers") == [Problem("numbers/0", "p", "1"), Problem("numbers/1", "q", "2")]
+    monkeypatch.setitem(DATASETS, "numbers", dataclasses.replace(NUMBERS, hubs=(copy,), rows={"test": 3}))
+    with pytest.raises(DataError, match=r"\(a, train\) \+ .*\(b, train\) has 2"):
+        load_problems("numbers")
+
+
 def test_hub_rows_under_a_folder_are_read_by_the_copy_s_columns(tmp_path):
     """A downloaded MATH-500 file keeps its own columns; the ids are ours all the same."""
     row = {
@@ -382,61 +232,3 @@ def test_composed_sets_and_evaluation_sets(folder, monkeypatch):
     with pytest.raises(DataError, match="both train has 4 rows, its parts give 3"):
         load_problems("both", "train", data_dir=folder)
     assert list(load_evaluation_sets(["toy", "numbers"], data_dir=folder)) == ["toy", "numbers"]
-
-
-def test_the_table_is_consistent():
-    for name, known in DATASETS.items():
-        assert known.name == name
-        assert known.summary.endswith(".")
-        assert set(known.orders) | set(known.unlevelled) <= set(known.rows)
-        assert bool(known.hubs) != bool(known.parts)
-        for part, split, _ in known.parts:
-            assert split in DATASETS[part].rows
-        for hub in known.hubs:
-            assert hub_named(hub.path) == (known, hub)
-    assert all("test" in DATASETS[name].rows for name in EVALUATION_SETS)
-    assert hub_named("someone/something") is None
-
-
-PROBLEMS = [Problem("own/0", "p", "1"), Problem("own/1", "q", r"\frac{1}{2}")]
-
-
-def test_math_task_holds_its_problems():
-    task = MathTask(PROBLEMS, name="own", split="test")
-    assert (len(task), task.name, task.split, repr(task)) == (2, "own", "test", "<own test, 2 problems>")
-    assert [task.problem(0), task.problem(1)] == PROBLEMS
-    for index in (-1, 2):
-        with pytest.raises(IndexError, match="has the problems 0 to 1"):
-            task.problem(index)
-    with pytest.raises(ValueError, match="got 1 completions for 2 problems"):
-        task.grade(PROBLEMS, ["x"])
-    for wrong in ([], [PROBLEMS[0]] * 2, [Problem("own/0", "p", "")]):
-        with pytest.raises(DataError):
-            MathTask(wrong, name="own", split="test")
-
-
-def test_math_task_grades_boxes():
-    task = MathTask(PROBLEMS, name="own", split="test")
-    completions = [r"So \boxed{1}.", "It is 1/2."]
-    assert [grade.status for grade in task.grade(PROBLEMS, completions)] == ["correct", "no_box"]
-    assert task.grade(PROBLEMS[1:], [r"\boxed{0.5}"])[0].correct
-    assert task.grade([], []) == []
-
-
-def test_tasks_are_made_by_name_path_and_hub(folder):
-    task = make_math_task("toy", "train", data_dir=folder, levels=[5])
-    assert (task.name, len(task)) == ("toy", 1)
-    path = write(folder / "own.jsonl", [{"q": "p", "answer": "#### 1"}])
-    assert make_math_task(path, columns={"problem": "q"}).name == "own"
-
-
-def test_registered_tasks(tmp_path):
-    rows = {row["name"]: row for row in list_tasks() if row["kind"] == "dataset"}
-    assert set(rows) == set(DATASETS)
-    assert rows["gsm8k"]["splits"] == ("train", "test")
-    write(tmp_path / "amc23" / "test.jsonl", [{"problem": "p", "answer": "1"}])
-    task = make_task("amc23", "test", data_dir=tmp_path, check=False)
-    assert isinstance(task, MathTask)
-    assert task.problem(0) == Problem("amc23/0", "p", "1")
-    with pytest.raises(ValueError, match="no split 'train'"):
-        make_task("amc23", "train")

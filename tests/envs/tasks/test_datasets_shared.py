@@ -80,6 +80,25 @@ def test_answers_read_from_solutions_are_the_stored_ones(name, split, tmp_path):
     assert again == list(loaded(name, split))
 
 
+@pytest.mark.parametrize("name", ["minerva", "aime25"])
+def test_every_correction_of_the_table_finds_its_question(name, tmp_path):
+    """The sets with the answers as they circulate."""
+    before = {correction.before for correction in DATASETS[name].corrections}
+    question = DATASETS[name].hubs[0].columns.problem
+    rows = [
+        {"id": number, question: row["problem"], "answer": row.get("answer_raw", row["answer"])}
+        for number, row in enumerate(read(f"{name}/test.jsonl"))
+    ]
+    assert before <= {row["answer"] for row in rows}
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    again = load_problems(name, data_dir=tmp_path)
+    assert [problem.id for problem in again] == [problem.id for problem in loaded(name)]
+    assert not before & {problem.answer for problem in again}
+    changed = {new.answer for new, row in zip(again, rows, strict=True) if new.answer != row["answer"].strip()}
+    assert changed == {correction.after for correction in DATASETS[name].corrections}
+
+
 def test_parquet_gives_the_same_problems(tmp_path):
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
