@@ -43,7 +43,8 @@ def run(
     Args:
         files: files or folders of scored samples, see `maxpo_bench.evaluation.read_samples`; each is one method, or
             several where its rows have several sources.
-        against: the file or folder that the others are compared with, or the label of one of their methods.
+        against: the file or folder that the others are compared with, which may be one of `files`; else the label of
+            one of their methods.
         ks: numbers of draws, "1,2,4"; by default 1, 2, 4, ... up to the smallest number of samples.
         out: folder for report.json, report.md, the curves and supports as .csv, and figures; made if it is missing.
         as_json: print JSON instead of tables.
@@ -126,27 +127,33 @@ def _methods(
     files: Sequence[Path], against: str | None, labels: Sequence[str], benchmark_column: str | None
 ) -> tuple[list[ScoredSamples], ScoredSamples | None]:
     """Read all files and set the one apart that the others are compared with."""
-    is_file = against is not None and Path(against).exists()
-    paths = [*files, *([Path(against)] if against is not None and is_file else [])]
+    extra = Path(against) if against is not None and Path(against).exists() else None
+    paths = list(files)
+    if extra is not None and not any(file.exists() and file.samefile(extra) for file in files):
+        paths.append(extra)
     if labels and len(labels) not in (len(files), len(paths)):
         raise ValueError(f"{len(labels)} labels for {len(files)} files: give each file one, in their order")
     names = [*labels, *([None] * (len(paths) - len(labels)))]
     benchmark = SHARED_BENCHMARK if len(paths) > 1 else None
-    read = [
-        read_samples(
-            path, label=name, benchmark=None if path.is_dir() else benchmark, benchmark_column=benchmark_column
+    methods: list[ScoredSamples] = []
+    base = against
+    for path, name in zip(paths, names, strict=True):
+        own = None if path.is_dir() else benchmark
+        found = read_samples(path, label=name, benchmark=own, benchmark_column=benchmark_column)
+        if extra is not None and path.exists() and path.samefile(extra):
+            base = _only(found, path)
+        methods += found
+    return (methods, None) if base is None else _set_apart(methods, base)
+
+
+def _only(methods: Sequence[ScoredSamples], path: Path) -> str:
+    """Return the label of a file's only method."""
+    if len(methods) > 1:
+        labels = ", ".join(method.label for method in methods)
+        raise ValueError(
+            f"{path} holds several methods to compare with: name it as a file, and against one of {labels}"
         )
-        for path, name in zip(paths, names, strict=True)
-    ]
-    methods = [method for part in read[: len(files)] for method in part]
-    if against is None:
-        return methods, None
-    if not is_file:
-        return _set_apart(methods, against)
-    if len(read[-1]) > 1:
-        sources = ", ".join(method.label for method in read[-1])
-        raise ValueError(f"{against} holds several methods ({sources}): name it among the files, and one of them here")
-    return methods, read[-1][0]
+    return methods[0].label
 
 
 def _set_apart(methods: Sequence[ScoredSamples], label: str) -> tuple[list[ScoredSamples], ScoredSamples]:
@@ -154,10 +161,11 @@ def _set_apart(methods: Sequence[ScoredSamples], label: str) -> tuple[list[Score
     known = [method.label for method in methods]
     if label not in known:
         raise ValueError(f"{label} is neither a file nor the label of a method.{suggest(label, known)}")
-    others = [method for method in methods if method.label != label]
+    at = known.index(label)
+    others = [*methods[:at], *methods[at + 1 :]]
     if not others:
         raise ValueError(f"nothing to compare with {label}: give a second file")
-    return others, methods[known.index(label)]
+    return others, methods[at]
 
 
 def _formats(text: str) -> list[str]:

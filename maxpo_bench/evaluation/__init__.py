@@ -8,7 +8,7 @@ From Python::
     report = make_report(read_samples("trained.jsonl"), *read_samples("base.jsonl"))
     report.methods[0].pass_at_k.task_average
 
-Names load on first use: importing this package loads neither NumPy nor anything heavier.
+Names load on first use: importing this package loads nothing that `import maxpo_bench` does not load.
 """
 
 from __future__ import annotations

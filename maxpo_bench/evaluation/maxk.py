@@ -7,6 +7,9 @@ from numpy.typing import ArrayLike
 
 from maxpo_bench.evaluation.passk import FloatArray, pass_at_k
 
+_LARGEST = 1e300
+"""Differences of larger scores could overflow."""
+
 
 def max_at_k(scores: ArrayLike, k: ArrayLike) -> FloatArray:
     """Return the mean over all k-subsets of a problem's n scores of the largest score in the subset.
@@ -30,11 +33,14 @@ def max_at_k(scores: ArrayLike, k: ArrayLike) -> FloatArray:
         TypeError: k is not made of integers.
         ValueError: k is not in [1, n], or a score is not finite.
     """
-    ordered = np.sort(np.asarray(scores, dtype=np.float64), axis=-1)
-    if ordered.ndim == 0 or ordered.size == 0:
-        raise ValueError(f"scores must be [..., n] with n >= 1, got shape {list(ordered.shape)}")
-    if not np.isfinite(ordered).all():
-        raise ValueError("scores must be finite: leave samples without a score out, or give them one")
+    values = np.asarray(scores, dtype=np.float64)
+    if values.ndim == 0 or values.size == 0:
+        raise ValueError(f"scores must be [..., n] with n >= 1, got shape {list(values.shape)}")
+    if not np.abs(values).max() < _LARGEST:
+        raise ValueError(
+            f"scores must be finite and below {_LARGEST:g}: leave samples without a score out, or give them one"
+        )
+    ordered = np.sort(values, axis=-1)
     num_samples = ordered.shape[-1]
     draws = np.asarray(k)
     # [n, K], from the smallest score to the largest; the first, of all samples, is 1

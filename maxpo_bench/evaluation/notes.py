@@ -71,10 +71,12 @@ def _shortened(result: MethodResult) -> Iterator[str]:
 
 def _samples(result: MethodResult) -> Iterator[str]:
     total = int(result.samples.num_samples.sum())
-    missed = {name: result.samples.statuses[name] for name in _NOT_JUDGED if name in result.samples.statuses}
+    statuses = result.samples.statuses
+    missed = {name: statuses[name] for name in _NOT_JUDGED if name in statuses}
     if missed:
-        text = ", ".join(f"{name} {count}" for name, count in missed.items())
-        yield f"{result.label}: {_count(sum(missed.values()), 'sample')} could not be judged ({text}): they count as wrong."
+        text = ", ".join(f"{name} {number}" for name, number in missed.items())
+        count = _count(sum(missed.values()), "sample")
+        yield f"{result.label}: {count} could not be judged ({text}) and count as wrong."
     if 0 < result.samples.unscored < total:
         yield f"{result.label}: {_count(result.samples.unscored, 'sample')} without a score, so there is no max@k."
 
