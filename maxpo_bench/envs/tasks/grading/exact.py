@@ -101,7 +101,7 @@ def _value(match: re.Match[str]) -> ExactNumber | None:
     numerator, denominator, exponent = top.numerator, bottom.numerator, top.exponent - bottom.exponent
     if match["whole"] is None:
         return ExactNumber(numerator, denominator, exponent)
-    if exponent != 0 or numerator < 0 or denominator < 0:  # 2\frac{0.5}{3} and 2\frac{-1}{3} are no mixed numbers
+    if exponent != 0 or not 0 <= numerator < denominator:  # 2\frac{0.5}{3} and 2\frac{3}{2} are no mixed numbers
         return None
     return ExactNumber(int(match["whole"]) * denominator + numerator, denominator)
 

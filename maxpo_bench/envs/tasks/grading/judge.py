@@ -16,13 +16,14 @@ from maxpo_bench.envs.tasks.grading.normalise import normalise
 from maxpo_bench.envs.tasks.grading.relations import (
     Bounds,
     equality_sides,
+    is_constant_chain,
     is_inequality,
     is_name,
     read_interval,
     values_of,
 )
 from maxpo_bench.envs.tasks.grading.structure import read_brackets, read_matrix, split_list, split_top
-from maxpo_bench.envs.tasks.grading.symbolic import same_value, silence
+from maxpo_bench.envs.tasks.grading.symbolic import same_equation, same_value, silence
 from maxpo_bench.envs.tasks.grading.units import split_unit
 
 _MAX_ELEMENTS = 100
@@ -129,13 +130,17 @@ def _equality_equal(gold: str, answer: str) -> bool | None:
     golds, answers = equality_sides(gold), equality_sides(answer)
     if golds is None and answers is None:
         return None
+    if golds is not None and is_constant_chain(golds):
+        gold, golds = golds[0], None
+    if golds is None and answers is None:
+        return _equal(gold, answer)
     if golds is None:
         return all(_equal(gold, value) for value in values_of(answers or [])) if answers else False
     if answers is None:
         return is_name(golds[0]) and _equal(golds[-1], answer)
     if is_name(golds[0]) and is_name(answers[0]) and _same_name(golds[0], answers[0]):
         return all(_equal(golds[-1], value) for value in values_of(answers))
-    return len(golds) == len(answers) == 2 and same_value("=".join(golds), "=".join(answers))
+    return len(golds) == len(answers) == 2 and same_equation((golds[0], golds[1]), (answers[0], answers[1]))
 
 
 def _inequality_equal(gold: str, answer: str) -> bool | None:

@@ -12,6 +12,8 @@ _ORDERS = {"<": (1, False), "\\le": (1, True), ">": (-1, False), "\\ge": (-1, Tr
 _INDICES = re.compile(r"_\{[^{}]*\}|\\text\{[^{}]*\}|(?<=[A-Za-z])\([^()]*\)")
 _NAME = re.compile(r"[A-Za-z\\|(){}+ ][A-Za-z\\|(){}^+\- ]*")
 _CONSTANT = re.compile(r"[|(){}+\- ]*(?:\\(?:pi|infty|frac|sqrt)[|(){}+\- ]*)*")
+_COMMAND = re.compile(r"\\(?:frac|sqrt|pi|cdot|infty|%|binom)")
+_VARIABLE = re.compile(r"[A-Za-z\\]")
 
 
 class Bounds(NamedTuple):
@@ -48,6 +50,11 @@ def equality_sides(text: str) -> list[str] | None:
         if not (first == 0 and is_name(sides[0])):
             sides = sides[: first + 1]
     return sides
+
+
+def is_constant_chain(sides: list[str]) -> bool:
+    r"""Whether all sides of a chain are numbers, as in 0.56 = 56\%: one value, written several times."""
+    return all(_VARIABLE.search(_COMMAND.sub("", side)) is None and side for side in sides)
 
 
 def values_of(sides: list[str]) -> list[str]:

@@ -1,4 +1,4 @@
-r"""Equality of two expressions or two equations, by math-verify over sympy.
+r"""Equality of two expressions or two relations: read by math-verify, compared by value, then by math-verify.
 
 math-verify sees a ``\boxed{}`` and reads it as LaTeX only. Its other reading, plain expressions, ends in sympy's
 `parse_expr`, which evaluates Python; here the only texts that get that far are the digits of a number token.
@@ -13,45 +13,66 @@ import re
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
+from zlib import crc32
 
 from maxpo_bench.envs.tasks.grading.exact import ExactNumber, read_number, rounds_to
+from maxpo_bench.envs.tasks.grading.numeric import proportional, same_values
 
-_DECIMAL = re.compile(r"([0-9]+)\.([0-9]+)")
 _PRECISION = 30
-# Two constants whose relative difference is below this are equal; far above the rounding of 30 digits.
-_EQUAL_WITHIN = Fraction(1, 10**20)
+_NUMBERS_IN_A_ROW = re.compile(r"[0-9] [0-9]")
+_DECIMAL = re.compile(r"([0-9]+)\.([0-9]+)")
+# What math-verify reads otherwise than it is written: 2(3) as the mixed number 2 + 3/1, E and \gamma as constants, and
+# dx/dt as the derivative of a constant.
+_PRODUCT = re.compile(r"(?<=[0-9)])(?=\(|\\binom)|(?<=\))(?=[0-9]|\\frac)")
+_IMPROPER = re.compile(r"(?<=[0-9])\\frac\{([0-9]+)\}\{([0-9]+)\}")
+_RENAMED = re.compile(r"\\(?:var)?[gG]amma(?![A-Za-z])|(?<![A-Za-z\\])E(?![A-Za-z])")
+_DERIVATIVE = re.compile(
+    r"\\frac\{(?:d|\\partial ?)(?:\^\{[0-9]+\})?[^{}]*(?:\{[^{}]*\}[^{}]*)*\}"
+    r"\{(?:d|\\partial ?)(?:[A-Za-z]|\\[A-Za-z]+)(?:\^\{[0-9]+\})?\}"
+)
 
 
 def same_value(gold: str, answer: str) -> bool:
-    """Return whether two expressions, or two equations, are equal by algebra.
+    """Return whether two expressions are equal by algebra.
 
     Decimals count as the exact fractions they are; one decimal of enough digits (six, as in `exact`) against a constant
     may also be its rounding.
 
     Args:
-        gold: one normalised expression or equation.
+        gold: one normalised expression; also an inequality, a set or a matrix.
         answer: the other.
     """
-    from math_verify import verify
-
-    left, right = _parse(gold), _parse(answer)
+    if _NUMBERS_IN_A_ROW.search(gold) or _NUMBERS_IN_A_ROW.search(answer):
+        return False
+    left, right = _read_both(gold, answer)
     if left is None or right is None:
         return False
-    left, right = _complex(left, right)
-    for decimal, other in ((read_number(gold), right), (read_number(answer), left)):
-        if decimal is not None and decimal.digits is not None:
-            value = _constant(other)
-            if value is not None and _rounds(value, decimal):
-                return True
-    accepted = verify(
-        left,
-        right,
-        numeric_precision=_PRECISION,
-        float_rounding=_PRECISION,
-        allow_set_relation_comp=True,
-        timeout_seconds=None,
-    )
-    return accepted and not _differ(left, right)
+    if _is_rounded(gold, right) or _is_rounded(answer, left):
+        return True
+    verdict = same_values(left, right) if _are_scalars(left, right) else None
+    return _verify(left, right) if verdict is None else verdict
+
+
+def same_equation(gold: tuple[str, str], answer: tuple[str, str]) -> bool:
+    """Return whether two equations have the same solutions: equal up to a factor, or solved alike by math-verify.
+
+    Args:
+        gold: the two sides of one equation.
+        answer: the two sides of the other.
+    """
+    if _NUMBERS_IN_A_ROW.search(" = ".join((*gold, *answer))):
+        return False
+    differences = []
+    for sides in (gold, answer):
+        first, second = _read_both(*sides)
+        if first is None or second is None or not _are_scalars(first, second):
+            return False
+        differences.append(first - second)
+    left, right = _complex(*differences)
+    verdict = proportional(left, right)
+    if verdict is None or (not verdict and not _are_polynomials(left, right)):
+        return _verify(*_read_both("=".join(gold), "=".join(answer)))
+    return verdict
 
 
 def silence() -> None:
@@ -60,11 +81,17 @@ def silence() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
+def _read_both(gold: str, answer: str) -> tuple[Any, Any]:
+    left, right = _parse(gold), _parse(answer)
+    return (None, None) if left is None or right is None else _complex(left, right)
+
+
 @lru_cache(maxsize=256)
 def _parse(text: str) -> Any:
-    """Return what math-verify reads, None where it reads nothing."""
+    """Return what math-verify reads, None where it reads nothing or no definite value."""
     from latex2sympy2_extended.latex2sympy2 import NormalizationConfig
     from math_verify import LatexExtractionConfig, parse
+    from sympy import nan, zoo
 
     configuration = LatexExtractionConfig(
         boxed_match_priority=0,
@@ -72,52 +99,83 @@ def _parse(text: str) -> Any:
             basic_latex=True, units=False, malformed_operators=True, nits=False, boxed="last", equations=False
         ),
     )
-    exact = _DECIMAL.sub(_as_fraction, text)
     found = parse(
-        f"\\boxed{{{exact}}}",
+        f"\\boxed{{{_unambiguous(text)}}}",
         [configuration],
         fallback_mode="no_fallback",
-        parsing_timeout=None,  # pyright: ignore
+        extraction_mode="first_match",  # else a part of a text that does not parse stands for the whole
+        parsing_timeout=None,  # pyright: ignore[reportArgumentType]
     )
-    return found[0] if found else None
+    return found[0] if found and not found[0].has(zoo, nan) else None
+
+
+def _unambiguous(text: str) -> str:
+    """Write a text so that math-verify reads it as it is meant."""
+    text = _DERIVATIVE.sub(lambda derivative: _symbol(derivative.group()), text)
+    text = _RENAMED.sub(lambda name: _symbol(name.group()), text)
+    text = _IMPROPER.sub(_as_product, text)
+    text = _PRODUCT.sub(r"\\cdot ", text)
+    return _DECIMAL.sub(_as_fraction, text)
+
+
+def _symbol(name: str) -> str:
+    return f"Q_{{{crc32(name.encode())}}}"
+
+
+def _as_product(fraction: re.Match[str]) -> str:
+    """Keep a mixed number, and make a product of a number and an improper fraction."""
+    proper = int(fraction.group(1)) < int(fraction.group(2))
+    return fraction.group() if proper else f"\\cdot {fraction.group()}"
+
+
+def _as_fraction(decimal: re.Match[str]) -> str:
+    integer, places = decimal.groups()
+    return f"\\frac{{{int(integer + places)}}}{{{10 ** len(places)}}}"
 
 
 def _complex(left: Any, right: Any) -> tuple[Any, Any]:
     """Read the letter i as the imaginary unit and every other letter as a real number, where either side has an i."""
     from sympy import I, Symbol
 
-    sides = []
     symbols = [getattr(side, "free_symbols", set()) for side in (left, right)]
-    if not any(symbol.name == "i" for side in symbols for symbol in side):
+    if not any(symbol.name == "i" for names in symbols for symbol in names):
         return left, right
-    for side, names in zip((left, right), symbols, strict=True):
-        sides.append(side.xreplace({old: I if old.name == "i" else Symbol(old.name, real=True) for old in names}))
-    return sides[0], sides[1]
+    meant = {old: I if old.name == "i" else Symbol(old.name, real=True) for names in symbols for old in names}
+    return left.xreplace(meant), right.xreplace(meant)
 
 
-def _as_fraction(decimal: re.Match[str]) -> str:
-    numerator, places = decimal.group(1) + decimal.group(2), decimal.group(2)
-    return f"\\frac{{{int(numerator)}}}{{{10 ** len(places)}}}"
+def _are_scalars(left: Any, right: Any) -> bool:
+    from sympy import Expr, MatrixExpr
+
+    return all(isinstance(side, Expr) and not isinstance(side, MatrixExpr) for side in (left, right))
 
 
-def _constant(expression: Any) -> Any:
-    """Return an expression's real value to 30 digits as a fraction, None where it has none."""
-    try:
-        if expression.free_symbols:
-            return None
-        value = expression.evalf(_PRECISION)
-        return Fraction(str(value)) if value.is_Number and value.is_finite else None
-    except (AttributeError, TypeError, ValueError, ArithmeticError, NotImplementedError, RecursionError):
-        return None
+def _are_polynomials(left: Any, right: Any) -> bool:
+    symbols = left.free_symbols | right.free_symbols
+    return left.is_polynomial(*symbols) and right.is_polynomial(*symbols)
 
 
-def _rounds(value: Fraction, decimal: ExactNumber) -> bool:
-    return value.denominator != 1 and rounds_to(value, decimal)
-
-
-def _differ(left: Any, right: Any) -> bool:
-    """Whether two constants are clearly different numbers, which an absolute tolerance may have missed."""
-    first, second = _constant(left), _constant(right)
-    if first is None or second is None:
+def _is_rounded(text: str, other: Any) -> bool:
+    """Whether a text is a decimal that rounds the constant the other side is."""
+    decimal: ExactNumber | None = read_number(text)
+    if decimal is None or decimal.digits is None or not _are_scalars(other, other) or other.free_symbols:
         return False
-    return abs(first - second) > _EQUAL_WITHIN * max(abs(first), abs(second))
+    value = other.evalf(_PRECISION)
+    if not (value.is_Number and value.is_finite) or value.is_Integer:
+        return False
+    return rounds_to(Fraction(str(value)), decimal)
+
+
+def _verify(left: Any, right: Any) -> bool:
+    from math_verify import verify
+
+    if left is None or right is None:
+        return False
+    return verify(
+        left,
+        right,
+        float_rounding=_PRECISION,
+        numeric_precision=_PRECISION,
+        allow_set_relation_comp=True,
+        timeout_seconds=None,
+    )
