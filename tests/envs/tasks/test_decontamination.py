@@ -54,6 +54,11 @@ def test_same_questions(one, other, same):
     assert all(overlap.exact for overlap in report.overlaps)
 
 
+def test_every_ignored_character_and_no_other_is_ignored():
+    ignored = {chr(code) for code in range(32, 127) if same_form(f"a{chr(code)}b") == "ab"}
+    assert ignored == set(" {}$.,;:!?")
+
+
 def test_words_and_grams():
     expected = ["find", "frac", "1", "2", "x", "1", "of", "a", "3", "5"]
     assert words(r"Find \frac{1}{2}x_1 of [asy]draw[/asy] A 3.5") == expected
