@@ -79,11 +79,12 @@ def equal_numbers(first: ExactNumber, second: ExactNumber) -> bool:
 
 
 def rounds_to(value: Fraction, decimal: ExactNumber) -> bool:
-    """Whether a decimal shows enough digits to stand for another number and is within one unit of its last place."""
+    """Whether a decimal shows enough digits to stand for another number, and is that number rounded or truncated."""
     if decimal.digits is None or decimal.digits < MIN_ROUNDED_DIGITS:
         return False
     unit = Fraction(10) ** decimal.exponent
-    return abs(value - decimal.numerator * unit) < unit
+    excess = abs(value) - abs(decimal.numerator) * unit
+    return (value < 0) == (decimal.numerator < 0) and -unit / 2 <= excess < unit
 
 
 def _value(match: re.Match[str]) -> ExactNumber | None:

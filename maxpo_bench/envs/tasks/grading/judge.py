@@ -16,9 +16,11 @@ from maxpo_bench.envs.tasks.grading.normalise import normalise
 from maxpo_bench.envs.tasks.grading.relations import (
     Bounds,
     equality_sides,
+    is_assignment,
     is_constant_chain,
     is_inequality,
     is_name,
+    member_of,
     read_interval,
     values_of,
 )
@@ -65,6 +67,7 @@ def _equal(gold: str, answer: str) -> bool:
     verdict = fast_verdict(gold, answer)
     if verdict is not None:
         return verdict
+    gold, answer = member_of(gold), member_of(answer)
     golds, answers = split_list(gold), split_list(answer)
     if _same_digits(golds, answers):
         return True
@@ -96,7 +99,7 @@ def _match(golds: list[str], answers: list[str], equal: Callable[[str, str], boo
 
 def _same_digits(golds: list[str], answers: list[str]) -> bool:
     """Whether one answer is an integer and the other its digits in groups of three, read as a list."""
-    number, groups = sorted((golds, answers), key=len)
+    number, groups = sorted(([split_unit(part)[0] for part in parts] for parts in (golds, answers)), key=len)
     if len(number) != 1 or len(groups) < 2 or not all(map(str.isdigit, (*number, *groups))):
         return False
     return len(groups[0]) <= 3 and all(len(group) == 3 for group in groups[1:]) and "".join(groups) == number[0]
@@ -117,6 +120,8 @@ def _percent_equal(gold: str, answer: str) -> bool | None:
     first, second = gold.removesuffix("\\%"), answer.removesuffix("\\%")
     if first == gold and second == answer:
         return None
+    if first.endswith("\\%") or second.endswith("\\%"):
+        return False
     if _element_equal(first, second):
         return True
     if (first == gold) == (second == answer):
@@ -137,7 +142,7 @@ def _equality_equal(gold: str, answer: str) -> bool | None:
     if golds is None:
         return all(_equal(gold, value) for value in values_of(answers or [])) if answers else False
     if answers is None:
-        return is_name(golds[0]) and _equal(golds[-1], answer)
+        return is_assignment(golds) and _equal(golds[-1], answer)
     if is_name(golds[0]) and is_name(answers[0]) and _same_name(golds[0], answers[0]):
         return all(_equal(golds[-1], value) for value in values_of(answers))
     return len(golds) == len(answers) == 2 and same_equation((golds[0], golds[1]), (answers[0], answers[1]))

@@ -26,6 +26,7 @@ _CONJUNCTIONS = frozenset({"and", "or", ""})
 _UNITS_ALIKE = frozenset({*"mghslJNWVKL", "min"})  # units after a number, else letters or functions
 _LISTED = re.compile(r"[,;]| and | or ")
 _NUMBERED = re.compile(r"([0-9][0-9:.,]*+) *([^0-9]*)")
+_SIZED = re.compile(r"\\(?:left|right)(?![A-Za-z])")
 _NO_MARKUP = str.maketrans({"$": "", "{": "", "}": "", "\\": " ", "~": " "})
 
 
@@ -183,6 +184,8 @@ class _Writer:
             self.groups.append("}")
         elif self.peek() == "," and self.tokens[-2:-1] == ["}"]:
             del self.tokens[-2:]  # {,} groups thousands
+            if len(self.peek()) != 3:
+                self.separate()
             return
         else:
             self.groups.append("")
@@ -288,7 +291,7 @@ class _Writer:
         if font and ("\\" in raw or "^" in raw or "_" in raw):
             self.tokens.extend(reversed(_TOKENS.findall(raw)))
             return
-        content = " ".join(raw.translate(_NO_MARKUP).split()).strip(" .")
+        content = " ".join(_SIZED.sub("", raw).translate(_NO_MARKUP).split()).strip(" .")
         if content.strip(" ,;").lower() in _CONJUNCTIONS:
             if content:
                 self.separate()

@@ -1,15 +1,16 @@
 """Identity of two sympy expressions, tested by their values at a few fixed points.
 
-Two different expressions made of the functions that answers use agree at no random point to 25 digits, so that equal
+Two different expressions made of the functions that answers use agree at no random point to 60 digits, so that equal
 values mean equal expressions; unequal values mean unequal expressions at once, where simplifying could take seconds.
+Rational constants are compared exactly.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-_DIGITS = 30
-_EQUAL_WITHIN = 1e-20
+_DIGITS = 80
+_EQUAL_WITHIN = 1e-60
 # A zero that is not recognised as one evaluates to less than this; no quantity in an answer is that small.
 _ZERO = 1e-90
 # Irregular, of both signs and several sizes, so that |x| differs from x and floor(x) from a constant.
@@ -39,7 +40,9 @@ def same_values(left: Any, right: Any) -> bool | None:
     counted = real or pairs
     if any(not _close(first, second) for first, second in counted):
         return False
-    return True if len(counted) >= min(2, len(_points(left, right))) else None
+    if not left.free_symbols and not right.free_symbols:
+        return _same_rationals(left, right)
+    return True if len(counted) >= 2 else None
 
 
 def proportional(left: Any, right: Any) -> bool | None:
@@ -66,6 +69,12 @@ def _evaluate(left: Any, right: Any) -> list[tuple[Any, Any]] | None:
         if first is not None and second is not None:
             pairs.append((first, second))
     return pairs or None
+
+
+def _same_rationals(left: Any, right: Any) -> bool:
+    """Compare two constants that agree to many digits once more, exactly, where both are rational numbers."""
+    first, second = left.doit(), right.doit()
+    return first == second if first.is_Rational and second.is_Rational else True
 
 
 def _points(left: Any, right: Any) -> list[dict[Any, Any]]:

@@ -12,6 +12,7 @@ _ORDERS = {"<": (1, False), "\\le": (1, True), ">": (-1, False), "\\ge": (-1, Tr
 _INDICES = re.compile(r"_\{[^{}]*\}|\\text\{[^{}]*\}|(?<=[A-Za-z])\([^()]*\)")
 _NAME = re.compile(r"[A-Za-z\\|(){}+ ][A-Za-z\\|(){}^+\- ]*")
 _CONSTANT = re.compile(r"[|(){}+\- ]*(?:\\(?:pi|infty|frac|sqrt)[|(){}+\- ]*)*")
+_ACRONYM = re.compile(r"[A-Za-z]{2,}")
 _COMMAND = re.compile(r"\\(?:frac|sqrt|pi|cdot|infty|%|binom)")
 _VARIABLE = re.compile(r"[A-Za-z\\]")
 
@@ -55,6 +56,19 @@ def equality_sides(text: str) -> list[str] | None:
 def is_constant_chain(sides: list[str]) -> bool:
     r"""Whether all sides of a chain are numbers, as in 0.56 = 56\%: one value, written several times."""
     return all(_VARIABLE.search(_COMMAND.sub("", side)) is None and side for side in sides)
+
+
+def is_assignment(sides: list[str]) -> bool:
+    """Whether an equation only names a value; one between two quantities in words (MR = SRMC) is a statement."""
+    return is_name(sides[0]) and not (_ACRONYM.fullmatch(sides[0]) and _ACRONYM.fullmatch(sides[-1]))
+
+
+def member_of(text: str) -> str:
+    r"""Return the set of an answer that says "x is in it" or "x is it"; any other answer unchanged."""
+    sides, signs = read_relation(text)
+    if len(sides) == 2 and is_name(sides[0]) and (signs == ["\\in"] or sides[1].startswith("\\{")):
+        return sides[1]
+    return text
 
 
 def values_of(sides: list[str]) -> list[str]:

@@ -19,7 +19,7 @@ from maxpo_bench.envs.tasks.grading.exact import ExactNumber, read_number, round
 from maxpo_bench.envs.tasks.grading.numeric import proportional, same_values
 
 _PRECISION = 30
-_NUMBERS_IN_A_ROW = re.compile(r"[0-9] [0-9]")
+_UNREADABLE = re.compile(r"[0-9] [0-9]|\\ldots")  # math-verify adds numbers in a row, and overlooks dots
 _DECIMAL = re.compile(r"([0-9]+)\.([0-9]+)")
 # What math-verify reads otherwise than it is written: 2(3) as the mixed number 2 + 3/1, E and \gamma as constants, and
 # dx/dt as the derivative of a constant.
@@ -42,7 +42,7 @@ def same_value(gold: str, answer: str) -> bool:
         gold: one normalised expression; also an inequality, a set or a matrix.
         answer: the other.
     """
-    if _NUMBERS_IN_A_ROW.search(gold) or _NUMBERS_IN_A_ROW.search(answer):
+    if _UNREADABLE.search(gold) or _UNREADABLE.search(answer):
         return False
     left, right = _read_both(gold, answer)
     if left is None or right is None:
@@ -60,7 +60,7 @@ def same_equation(gold: tuple[str, str], answer: tuple[str, str]) -> bool:
         gold: the two sides of one equation.
         answer: the two sides of the other.
     """
-    if _NUMBERS_IN_A_ROW.search(" = ".join((*gold, *answer))):
+    if any(map(_UNREADABLE.search, (*gold, *answer))):
         return False
     differences = []
     for sides in (gold, answer):
