@@ -23,7 +23,7 @@ class Crew:
 
     Attributes:
         workers: the living workers by number.
-        deaths: how workers ended that were not told to: exit codes, negative signals, with their numbers.
+        deaths: how workers ended that were not told to, such as {"SIGSEGV": 2, "memory limit": 1}.
         killed: how many workers were killed over a comparison that reached its limit.
         started: how many workers and zygotes were ever started.
         last_failure: the last thing that went wrong with a process or a comparison, in words.
@@ -34,7 +34,7 @@ class Crew:
         self.settings = settings
         self.workers: dict[int, WorkerLink] = {}
         self.launcher: Launcher | None = None
-        self.deaths: Counter[int] = Counter()
+        self.deaths: Counter[str] = Counter()
         self.started: Counter[str] = Counter()
         self.killed = 0
         self.resting_until = 0.0
@@ -63,17 +63,16 @@ class Crew:
         return link
 
     def end_worker(self, link: WorkerLink, is_dead: bool = False) -> None:
-        """End a worker, or bury one that has died."""
+        """End a worker, or bury one that has died, of which the zygote will say how."""
+        if link.ran_out_of_memory:
+            self.deaths["memory limit"] += 1
+            self.last_failure = f"a comparison exceeded memory_limit={self.settings.memory_limit} bytes"
         if self.launcher is not None:
-            if not is_dead:
+            if not is_dead or link.ran_out_of_memory:
                 self._condemned.add(link.number)
             self.launcher.kill(link.number)
         del self.workers[link.number]
         link.socket.close()
-
-    def deaths_by_name(self) -> dict[str, int]:
-        """Return `deaths` with the names of signals."""
-        return {_name(code): number for code, number in dict(self.deaths).items()}
 
     def note_success(self) -> None:
         """Forget earlier failures to start: a worker has answered."""
@@ -110,7 +109,7 @@ class Crew:
                 if number in self._condemned:
                     self._condemned.remove(number)
                 else:
-                    self.deaths[code] += 1
+                    self.deaths[_name(code)] += 1
                     self.last_failure = f"a worker ended by {_name(code)}"
         return is_gone
 

@@ -51,6 +51,7 @@ class Dispatcher:
         self._selector = selector
         self._remember = remember
         self._limit = crew.settings.time_limit
+        self._slow = min(SLOW_S, self._limit)
 
     def step(self) -> None:
         """Hand out what waits, sleep until something happens or a limit is reached, and deal with it.
@@ -81,7 +82,7 @@ class Dispatcher:
         links = [
             link
             for link in self._crew.workers.values()
-            if not link.is_retiring and (link.begun_at is None or now - link.begun_at < SLOW_S)
+            if not link.is_retiring and (link.begun_at is None or now - link.begun_at < self._slow)
         ]
         for depth in range(JOBS_AHEAD):
             for link in links:
@@ -115,7 +116,8 @@ class Dispatcher:
         next_at = self._crew.resting_until if self._queue and self._crew.resting_until > time.monotonic() else math.inf
         for link in self._crew.workers.values():
             if link.begun_at is not None:
-                next_at = min(next_at, link.begun_at + (SLOW_S if len(link.jobs) > 1 else self._limit))
+                is_due = len(link.jobs) > 1 or not link.jobs[0].waiters
+                next_at = min(next_at, link.begun_at + (self._slow if is_due else self._limit))
             elif link.owes_report:
                 next_at = min(next_at, link.silent_since + START_LIMIT_S)
         return None if next_at == math.inf else max(0.0, next_at - time.monotonic())
@@ -132,9 +134,13 @@ class Dispatcher:
                 link.begun_at = None
                 self._crew.killed += 1
                 self._discard(link)
-        elif now - link.begun_at >= SLOW_S and len(link.jobs) > 1:
-            self._queue.put_back(link.take_back())
-            link.is_retiring = True
+        elif now - link.begun_at >= self._slow:
+            if not link.jobs[0].waiters and self._queue.abandon(link.jobs[0]):
+                link.jobs.popleft()
+                self._discard(link)
+            elif len(link.jobs) > 1:
+                self._queue.put_back(link.take_back())
+                link.is_retiring = True
 
     def _hear(self, link: WorkerLink) -> None:
         """Deal with what a worker has reported, or with its end."""

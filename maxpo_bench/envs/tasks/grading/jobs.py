@@ -115,6 +115,14 @@ class JobQueue:
             with contextlib.suppress(InvalidStateError):  # cancelled meanwhile
                 batch.future.set_result([verdict for verdict in batch.verdicts if verdict is not None])
 
+    def abandon(self, job: Job) -> bool:
+        """Forget a job that nobody waits for any more; return False where somebody does."""
+        with self._lock:
+            if job.waiters:
+                return False
+            self._drop(job)
+            return True
+
     def fail(self, error: Exception) -> None:
         """Give up all jobs: every caller that waits gets the error."""
         with self._lock:

@@ -56,6 +56,8 @@ class Pool:
                 self._thread.start()
             future = self._queue.submit(pairs)
             self._ring()
+        # A comparison that nobody waits for any more need not run to its limit.
+        future.add_done_callback(lambda done: self._ring() if done.cancelled() else None)
         return future
 
     def close(self) -> None:

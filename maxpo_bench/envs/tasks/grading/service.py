@@ -154,7 +154,7 @@ class Grader:
             compared=sources["worker"],
             workers_started=crew.started["worker"],
             workers_killed=crew.killed,
-            workers_died=crew.deaths_by_name(),
+            workers_died=dict(crew.deaths),
             last_failure=crew.last_failure,
         )
 

@@ -21,7 +21,7 @@ class GraderStats:
         compared: how many a worker compared; equal pairs count each time, though they are compared once.
         workers_started: how many worker processes were forked.
         workers_killed: how many of them were killed over a comparison that reached the time limit.
-        workers_died: how many of them ended by themselves, by signal or exit code, such as {"SIGSEGV": 1}.
+        workers_died: how many of them ended by themselves, and how, such as {"SIGSEGV": 1, "memory limit": 2}.
         last_failure: the last thing that went wrong in or with a worker, in words; empty: nothing has.
     """
 
