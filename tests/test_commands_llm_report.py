@@ -94,6 +94,14 @@ def test_terminals_of_any_width_show_every_number_whole(files, width):
         assert f"k={k}" in text
 
 
+def test_the_bound_on_unseen_problems_is_shown_where_it_says_something(files, capsys):
+    call([files["trained"]], files["base"], confidence=0.9)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "none of k samples solve, the success rate is below 28.8 % (k=8), 90 % confidence." in printed
+    call([files["trained"]], files["base"], support_at=1)
+    assert "none of k samples" not in capsys.readouterr().out
+
+
 def test_names_with_brackets_are_shown_as_they_are(tmp_path, capsys):
     path = write(tmp_path / "run.jsonl", {"[red]a/1": "01", "[red]a/2": "11"})
     call([path], labels=["[bold]x"])
@@ -143,6 +151,16 @@ def test_figures_are_drawn_again_from_their_data(files, tmp_path, capsys):
 def test_one_file_needs_no_support_figure(files, tmp_path):
     call([files["base"]], out=tmp_path, formats="png")
     assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md", "pass_at_k.csv", "pass_at_k.png"}
+
+
+def test_one_sample_of_one_problem_is_reported_without_intervals(tmp_path, capsys):
+    path = write(tmp_path / "run.jsonl", {"a/1": "1"})
+    assert call([path], out=tmp_path / "out", formats="png") == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "a run 100.0" in printed
+    assert "note: One problem cannot be resampled: no intervals for a of run" in printed
+    table = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert table["methods"][0]["pass_at_k"]["benchmarks"]["a"] == [{"k": 1, "estimate": 1.0, "low": None, "high": None}]
 
 
 def test_files_are_the_same_bytes_in_other_processes(files, tmp_path):

@@ -152,14 +152,16 @@ def _support_table(report: Report) -> ReportTable:
         for label, parts in report.support.items()
     ]
     known = sorted({part.k for parts in report.support.values() for part in parts.values() if part.k is not None})
-    bounds = [f"{100 * unseen_bound(k):.3g} % (k={k})" for k in known]
+    limits = {k: unseen_bound(k, report.confidence) for k in known}
+    bounds = [f"{100 * limit:.3g} % (k={k})" for k, limit in limits.items() if limit < 1]
     remark = (
         f"Problems solved in k samples by the method and {report.against} (both), only by the method (gained), only by "
         f"{report.against} (lost), by neither; expected numbers where not whole. SRR = both/(both+lost), NDR = "
         "gained/(both+gained), SDS their harmonic mean, NSCR = (gained-lost)/(both+gained+lost)."
     )
     if bounds:
-        remark += f" On a problem that none of k samples solve, the success rate is below {', '.join(bounds)} (95 %)."
+        sure = f"{100 * report.confidence:g} % confidence"
+        remark += f" On a problem that none of k samples solve, the success rate is below {', '.join(bounds)}, {sure}."
     return ReportTable(f"Support beside {report.against}", header, tuple(rows), 2, remark)
 
 
@@ -193,14 +195,12 @@ def _print_table(table: ReportTable, console: Console) -> None:
 
     columns = [[table.header[at], *(row[at] for row in table.rows)] for at in range(len(table.header))]
     widths = [max(len(line) for cell in column for line in cell.split("\n")) + _GAP for column in columns]
-    widest = max(widths[table.named_by :])
-    share = max(_NARROWEST_LABEL, (console.width - widest) // table.named_by - _GAP)
-    taken = sum(min(width, share + _GAP) for width in widths[: table.named_by])
+    labels = _narrowed(widths[: table.named_by], console.width - max(widths[table.named_by :]))
     console.print(table.title, style="bold")
-    for chosen in _fitting(widths, table.named_by, console.width - taken):
+    for chosen in _fitting(widths, table.named_by, console.width - sum(labels)):
         drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
         for at in range(table.named_by):
-            drawn.add_column(Text(table.header[at]), overflow="fold", max_width=share)
+            drawn.add_column(Text(table.header[at]), overflow="fold", max_width=labels[at] - _GAP)
         for at in chosen:
             drawn.add_column(Text(table.header[at]), justify="right", no_wrap=True)
         for row in table.rows:
@@ -208,6 +208,14 @@ def _print_table(table: ReportTable, console: Console) -> None:
         console.print(drawn)
     if table.remark:
         console.print(table.remark)
+
+
+def _narrowed(widths: Sequence[int], space: int) -> list[int]:
+    """Return the widths, the widest made narrower until all fit into the space or none can be narrowed."""
+    narrowed = list(widths)
+    while sum(narrowed) > space and max(narrowed) > _NARROWEST_LABEL + _GAP:
+        narrowed[narrowed.index(max(narrowed))] -= 1
+    return narrowed
 
 
 def _fitting(widths: Sequence[int], first: int, space: int) -> Iterator[list[int]]:

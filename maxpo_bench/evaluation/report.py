@@ -16,7 +16,7 @@ from maxpo_bench.evaluation.notes import report_notes
 from maxpo_bench.evaluation.passk import FloatArray, pass_at_k, sampling_error
 from maxpo_bench.evaluation.samples import ScoredSamples
 from maxpo_bench.evaluation.selection import Selection, check_same_problems, select
-from maxpo_bench.evaluation.support import Support, support_of
+from maxpo_bench.evaluation.support import Support, support_of, unseen_bound
 from maxpo_bench.stats import DEFAULT_RESAMPLES
 
 SCHEMA = "maxpo-bench pass@k 1"
@@ -107,10 +107,15 @@ class Report:
             "against": self.against,
             "differences": {label: curves.to_dict() for label, curves in self.differences.items()},
             "support": {
-                label: {name: part.to_dict() for name, part in parts.items()} for label, parts in self.support.items()
+                label: {name: self._support_dict(part) for name, part in parts.items()}
+                for label, parts in self.support.items()
             },
             "notes": list(self.notes),
         }
+
+    def _support_dict(self, part: Support) -> dict[str, Any]:
+        bound = None if part.k is None else unseen_bound(part.k, self.confidence)
+        return {**part.to_dict(), "unseen_bound": bound}
 
 
 def make_report(

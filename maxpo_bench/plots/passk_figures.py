@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maxpo_bench.plots.bandit_panels import draw_band
+from maxpo_bench.plots.bandit_panels import draw_band, draw_points
 from maxpo_bench.plots.frames import Curve, Frame, as_frame, count_text, require_finite
 from maxpo_bench.plots.style import (
     ALIASES,
@@ -40,6 +41,7 @@ _CLASSES = {
     "shrinkage": ("shrinkage", ORANGE, "black"),
     "out_of_support": ("out of support", "#e6e6e6", "black"),
 }
+_LONGEST_LINE = 32
 _NARROWEST = 0.07
 """Share of a bar below which its number is not written into it."""
 
@@ -114,7 +116,7 @@ def support(data: Any, *, caption: str = "") -> Figure:
         left = left + share
     many = frame["method"].nunique() > 1
     labels = [f"{row['benchmark']}, {row['method']}" if many else str(row["benchmark"]) for _, row in frame.iterrows()]
-    axes.set_yticks(places, labels)
+    axes.set_yticks(places, ["\n".join(textwrap.wrap(label, _LONGEST_LINE)) for label in labels])
     axes.set(xlabel="Problems (%)", xlim=(0.0, 100.0))
     axes.invert_yaxis()
     axes.tick_params(axis="y", length=0.0)
@@ -143,15 +145,20 @@ def _method_styles(methods: Sequence[str]) -> dict[str, SeriesStyle]:
 
 def _curves(axes: Axes, frame: Frame, styles: Mapping[str, SeriesStyle]) -> None:
     """Draw one benchmark's curves; a method without intervals gets a line without a band."""
+    largest = int(frame["k"].max())
     for place, (name, style) in enumerate(styles.items()):
         rows = frame[frame["method"].astype(str) == name].sort_values("k")
         if rows.empty:
             continue
         mean = 100 * rows["estimate"].to_numpy(dtype=np.float64)
         low, high = (100 * rows[column].to_numpy(dtype=np.float64) for column in ("low", "high"))
-        line = Curve(rows["k"].to_numpy(dtype=np.float64), mean, low, high, len(rows))
-        draw_band(axes, line, style, place=place)
-    _k_axis(axes, int(frame["k"].max()))
+        ks = rows["k"].to_numpy(dtype=np.float64)
+        if largest == 1:  # a line of one point has no band: bars, side by side
+            beside = ks * 2.0 ** (0.1 * (place - (len(styles) - 1) / 2))
+            draw_points(axes, Curve(beside, mean, low, high, len(rows)), style, place=place)
+        else:
+            draw_band(axes, Curve(ks, mean, low, high, len(rows)), style, place=place)
+    _k_axis(axes, largest)
     low, high = axes.get_ylim()
     axes.set_ylim(max(low, -2.0), min(high, 102.0))
 
@@ -172,10 +179,11 @@ def _k_axis(axes: Axes, largest: int) -> None:
 def _passk_caption(frame: Frame) -> str:
     """Say what the bands are and of how many problems and samples."""
     confidence = float(frame["confidence"].iloc[0]) if "confidence" in frame.columns else 0.95
+    shown = "Bars" if int(frame["k"].max()) == 1 else "Bands"
     low, high = int(frame["fewest_samples"].min()), int(frame["most_samples"].max())
     problems = count_text([int(count) for count in frame["num_problems"]], "problem")
     text = (
-        f"Unbiased estimates from {count_text([low, high], 'sample')} per problem. Bands: pointwise "
+        f"Unbiased estimates from {count_text([low, high], 'sample')} per problem. {shown}: pointwise "
         f"{100 * confidence:g} % intervals; {problems}"
     )
     if {"resamples", "seed"} <= set(frame.columns):

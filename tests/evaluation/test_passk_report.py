@@ -229,7 +229,8 @@ def test_the_form_of_the_json_is_stable():
     assert set(curves["benchmarks"]["math"][0]) == {"k", "estimate", "low", "high"}
     support = table["support"]["mine"]["aime"]
     classes = {"preservation", "expansion", "shrinkage", "out_of_support"}
-    assert set(support) == classes | {"k", "num_problems", "srr", "ndr", "sds", "nscr", "problems"}
+    assert set(support) == classes | {"k", "num_problems", "srr", "ndr", "sds", "nscr", "problems", "unseen_bound"}
+    assert support["unseen_bound"] == pytest.approx(-np.log(0.05) / 32)
     assert set(support["problems"]) == classes | {"undecided"}
     alone = report(MINE).to_dict()
     assert list(alone) == list(table)

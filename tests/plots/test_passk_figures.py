@@ -59,9 +59,15 @@ def test_a_method_may_lack_a_benchmark_or_intervals():
     figure.draw_without_rendering()
 
 
-def test_one_k_is_a_point_on_an_axis_of_finite_width():
-    axes = plots.plot("pass_at_k", passk_frame(ks=(1,))).axes[0]
+def test_one_k_is_a_point_with_a_bar_beside_the_others():
+    figure = plots.plot("pass_at_k", passk_frame(ks=(1,)))
+    (axes, _) = figure.axes
+    assert "Bars: pointwise 95 % intervals" in caption_of(figure)
     assert axes.get_xlim() == (0.5, 2.0)
+    assert not bands(axes)
+    ends = [bar[2][0].get_segments()[0] for bar in axes.containers]
+    assert ends[0][0, 0] < 1.0 < ends[1][0, 0]
+    np.testing.assert_allclose([[low[1], high[1]] for low, high in ends], [[0, 10], [5, 15]], atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +101,13 @@ def test_support_bars_are_shares_that_fill_the_axis():
     np.testing.assert_allclose(widths[:, 1], [900 / 19, 500 / 19, 100 / 19, 400 / 19])
     np.testing.assert_allclose(widths.sum(axis=0), 100)
     assert legend_labels(figure) == ["preservation", "expansion", "shrinkage", "out of support"]
+
+
+def test_long_names_leave_room_for_the_bars():
+    methods = [f"a-name-of-many-words/{'long-' * 10}{at}" for at in range(2)]
+    figure = plots.plot("support", support_frame(methods=methods))
+    figure.draw_without_rendering()
+    assert figure.axes[0].get_window_extent().width > 0.6 * figure.bbox.width
 
 
 def test_numbers_stand_in_their_own_segment_or_not_at_all():
