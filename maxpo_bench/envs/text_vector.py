@@ -96,7 +96,7 @@ class TextVectorEnv(TextTask, gym.vector.VectorEnv[Questions, Any, Any]):
         check_options(options, ("reset_mask", "group_size", "index"), self.name)
         mask = np.ones(self.num_envs, dtype=bool)
         if "reset_mask" in options:
-            mask = check_reset_mask(options["reset_mask"], self.num_envs).copy()
+            mask = check_reset_mask(options["reset_mask"], self.num_envs)
         group_size = self._group_size(options)
         check_whole_groups(mask, group_size)
         chosen = None

@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import gymnasium as gym
 import pytest
+from gymnasium.utils.env_checker import check_env
 from text_variants import math_file
 
 from maxpo_bench.envs import MathEnv, MathVectorEnv
@@ -46,6 +48,15 @@ def test_a_boxed_gold_answer_earns_the_reward(name, split):
     assert rewards.all(), [gold for gold, status in zip(golds, info["status"], strict=True) if status != "correct"]
     envs.reset(options={"group_size": 8})
     assert envs.step(["no box"] * 32)[4]["status"].tolist() == ["no_box"] * 32
+
+
+@needs_data
+@pytest.mark.parametrize(("name", "split"), SETS)
+def test_gymnasium_checker_finds_nothing_in_any_data_set(name, split):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(gym.make("maxpo/Math-v0", dataset=name, split=split, data_dir=DATA).unwrapped)
+        check_env(gym.make("maxpo/TextReasoning-v0", task=name, split=split, data_dir=DATA).unwrapped)
 
 
 CODE = """

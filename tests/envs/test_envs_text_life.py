@@ -8,20 +8,27 @@ import pickle
 import subprocess
 import sys
 import warnings
+from importlib.util import find_spec
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from env_variants import env_class
 from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from text_variants import GOLD, SIZE, Riddles, all_values, math_file, scalar, vector
 
-from maxpo_bench.envs import MathEnv, TextReasoningEnv, UnicodeText
+from maxpo_bench.commands.lists import env_rows
+from maxpo_bench.envs import ENVIRONMENTS, MathEnv, TextReasoningEnv, UnicodeText
 from maxpo_bench.envs.tasks import MAX_ANSWER_LENGTH, MAX_QUESTION_LENGTH, Problem, Task, list_tasks
+from maxpo_bench.envs.tasks.dataset_table import DATASETS
 
 PROCEDURAL = [row["name"] for row in list_tasks() if row["kind"] == "procedural"]
 ADAPTED = [row["name"] for row in list_tasks() if row["kind"] == "reasoning_gym"]
-NAMES = PROCEDURAL + ADAPTED[::9]
+SAMPLED = ["reasoning_gym/chain_sum", "reasoning_gym/leg_counting", "reasoning_gym/largest_island"]
+SPLITS = ["train", "test"]
+needs_reasoning_gym = pytest.mark.skipif(find_spec("reasoning_gym") is None, reason="reasoning-gym is not installed")
+NAMES = [*PROCEDURAL, *(pytest.param(name, marks=needs_reasoning_gym) for name in SAMPLED)]
 ANSWERS = ["", "1+2*3", "so \\boxed{7}", "no\u2028\ud800", "12"]
 
 
@@ -51,9 +58,18 @@ def test_gymnasium_checker_finds_nothing(render_mode, sums):
     check(gym.make("maxpo/Math-v0", render_mode=render_mode, **sums))
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
+@pytest.mark.parametrize("split", SPLITS)
 @pytest.mark.parametrize("name", NAMES)
-def test_gymnasium_checker_finds_nothing_in_any_task(name, split):
+def test_gymnasium_checker_finds_nothing_in_a_task(name, split):
+    check(gym.make("maxpo/TextReasoning-v0", task=name, split=split))
+
+
+@pytest.mark.paper
+@needs_reasoning_gym
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("name", ADAPTED)
+def test_gymnasium_checker_finds_nothing_in_any_adapted_task(name, split):
+    """Some generators take seconds for a question, which is why these are not among the fast tests."""
     check(gym.make("maxpo/TextReasoning-v0", task=name, split=split))
 
 
@@ -61,6 +77,14 @@ def test_gymnasium_checker_finds_nothing_in_any_task(name, split):
 def test_twins_of_any_task_live_the_same_life(name):
     one, two = (gym.make("maxpo/TextReasoning-v0", task=name) for _ in range(2))
     assert data_equivalence(rollout(one, ANSWERS, seed=5), rollout(two, ANSWERS, seed=5), exact=True)
+
+
+def test_every_task_of_the_registry_is_checked_somewhere():
+    datasets = [row["name"] for row in list_tasks() if row["kind"] == "dataset"]
+    assert {row["name"] for row in list_tasks()} == {*PROCEDURAL, *ADAPTED, *datasets}
+    assert {*datasets} == {*DATASETS}
+    assert {*SAMPLED} <= {*ADAPTED}
+    assert len(PROCEDURAL) >= 5
 
 
 def test_every_known_problem_is_asked_as_it_is():
@@ -172,9 +196,11 @@ print(json.dumps(trace))
 
 
 def test_the_same_seed_gives_the_same_questions_in_another_process():
+    names = PROCEDURAL + (SAMPLED if find_spec("reasoning_gym") else [])
+
     def questions(hash_seed):
         environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-        command = [sys.executable, "-W", "error", "-c", CODE.format(names=NAMES)]
+        command = [sys.executable, "-W", "error", "-c", CODE.format(names=names)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -192,6 +218,7 @@ def test_copies_go_on_identically(clone, sums):
         MathEnv(**sums),
         MathEnv(levels=[1, 2], **sums),
         scalar(render_mode="ansi"),
+        *([TextReasoningEnv(SAMPLED[0])] if find_spec("reasoning_gym") else []),
     ):
         rollout(env, ANSWERS, seed=11)
         env.reset()
@@ -304,10 +331,29 @@ def test_wrong_actions_are_refused_and_change_nothing(action, error, message):
 
 
 def test_texts_of_other_types_become_plain_texts():
-    env = scalar()
-    env.reset(options={"index": 2})
-    extracted = env.step(np.str_("blue"))[4]["extracted"]
-    assert (extracted, type(extracted)) == ("blue", str)
+    class Watching(Riddles):
+        def grade(self, problems, completions):
+            assert [type(text) for text in completions] == [str] * len(completions)
+            return super().grade(problems, completions)
+
+    for texts in (
+        [np.str_("blue"), "red"],
+        np.array(["blue", "red"]),
+        np.array([np.str_("blue"), "red"], dtype=object),
+    ):
+        envs = vector(2, Watching())
+        envs.reset()
+        assert envs.step(texts)[4]["extracted"].tolist() == ["blue", "red"]
+    env = scalar(Watching())
+    env.reset()
+    assert env.step(np.str_("blue"))[4]["extracted"] == "blue"
+
+
+def test_the_list_of_environments_has_the_first_lines_of_their_cards():
+    rows = env_rows()
+    assert [row["name"] for row in rows] == list(ENVIRONMENTS)
+    for row in rows:
+        assert env_class(row["name"]).__doc__.startswith(row["summary"])
 
 
 @pytest.mark.parametrize(
