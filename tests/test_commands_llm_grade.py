@@ -100,12 +100,12 @@ def test_a_line_that_cannot_be_graded_is_named_before_anything_is(samples, tmp_p
 
 
 def test_golds_come_from_a_data_set(tmp_path):
-    (tmp_path / "data.jsonl").write_text('{"id": "0", "problem": "What is half of one?", "answer": "\\\\frac12"}\n')
+    (tmp_path / "data.jsonl").write_text('{"id": "own/0", "problem": "What is half of one?", "answer": "\\\\frac12"}\n')
     samples, out = tmp_path / "samples.jsonl", tmp_path / "scored.jsonl"
-    samples.write_text('{"problem_id": "data/0", "completion": "\\\\boxed{0.5}"}\n')
+    samples.write_text('{"problem_id": "own/0", "completion": "\\\\boxed{0.5}"}\n')
     assert grade(samples, "--out", out, "--dataset", tmp_path / "data.jsonl").exit_code == 0
     assert rows(out)[0]["correct"]
-    samples.write_text('{"problem_id": "data/1", "completion": "\\\\boxed{0.5}"}\n')
-    assert "no problem 'data/1'" in str(
+    samples.write_text('{"problem_id": "own/1", "completion": "\\\\boxed{0.5}"}\n')
+    assert "no problem 'own/1'" in str(
         grade(samples, "--out", tmp_path / "more.jsonl", "--dataset", tmp_path / "data.jsonl").exception
     )

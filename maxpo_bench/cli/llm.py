@@ -42,8 +42,9 @@ def prepare(
 ) -> None:
     """Load a data set, check it, and say which training problems evaluation sets hold too.
 
-    Rows, identifiers and the form of the answers are checked. Two questions are the same if they agree after removal of
-    white space, punctuation and drawings; else their similarity is the Jaccard index of their word 3-grams.
+    Rows, identifiers and the form of the answers are checked. Two questions are the same if they agree but for white
+    space, punctuation and drawings. If they share eight words in a row, their similarity is the Jaccard index of their
+    word 3-grams; else it is 0.
     """
     from maxpo_bench.commands.llm_data import run
 

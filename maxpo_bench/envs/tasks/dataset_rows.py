@@ -61,7 +61,14 @@ def guessed_columns(raw: RawRows, mapping: Mapping[str, str] | None, answer_from
     return replace(columns, **optional)
 
 
-def problems_from(raw: RawRows, columns: Columns, prefix: str, corrections: Sequence[Correction] = ()) -> list[Problem]:
+def problems_from(
+    raw: RawRows,
+    columns: Columns,
+    prefix: str,
+    corrections: Sequence[Correction] = (),
+    *,
+    slashed_keys_are_ids: bool = False,
+) -> list[Problem]:
     r"""Return the problems that rows hold; what is missing or malformed comes out empty, for the checks to name.
 
     Args:
@@ -70,6 +77,7 @@ def problems_from(raw: RawRows, columns: Columns, prefix: str, corrections: Sequ
         prefix: what an id begins with, such as "math/train"; a row's own key follows it, or else its number. A key that
             begins with a data set's name, such as "math/train/5", stays as it is.
         corrections: answers to replace.
+        slashed_keys_are_ids: whether every key with a slash stays as it is, so that ids of one's own are kept.
 
     Returns:
         Problems with ``level`` (an integer or None) and ``subject`` in their metadata where there are such columns;
@@ -82,7 +90,7 @@ def problems_from(raw: RawRows, columns: Columns, prefix: str, corrections: Sequ
     problems: list[Problem] = []
     for number, row in enumerate(raw.rows):
         try:
-            problem = _problem(row, number, columns, prefix)
+            problem = _problem(row, number, columns, prefix, slashed_keys_are_ids)
         except TypeError as error:
             raise DataError(f"{raw.source}, {raw.places[number]}: {error}") from error
         correction = corrected.get(question_digest(problem.question)) if corrected else None
@@ -102,7 +110,7 @@ def order_digest(problems: Sequence[Problem]) -> str:
     return hashlib.sha256("\n".join(" ".join(problem.question.split()) for problem in problems).encode()).hexdigest()
 
 
-def _problem(row: Row, number: int, columns: Columns, prefix: str) -> Problem:
+def _problem(row: Row, number: int, columns: Columns, prefix: str, slashed_keys_are_ids: bool) -> Problem:
     metadata: dict[str, Any] = {}
     if columns.level is not None:
         metadata["level"] = _level(row.get(columns.level))
@@ -110,7 +118,7 @@ def _problem(row: Row, number: int, columns: Columns, prefix: str) -> Problem:
         metadata["subject"] = _text(row.get(columns.subject)).strip() or None
     key = row.get(columns.id) if columns.id is not None else number
     question = _text(row.get(columns.problem)).strip()
-    return Problem(_id(prefix, key), question, _answer(row, columns), metadata)
+    return Problem(_id(prefix, key, slashed_keys_are_ids), question, _answer(row, columns), metadata)
 
 
 def _with_optional(columns: Columns, found: Sequence[str]) -> Columns:
@@ -171,12 +179,12 @@ def _level(value: Any) -> int | str | None:
     return int(text) if text.isascii() and text.isdigit() else text
 
 
-def _id(prefix: str, key: Any) -> str:
+def _id(prefix: str, key: Any, slashed_keys_are_ids: bool) -> str:
     text = _text(key).strip()
     if not text:
         return ""
     first, slash, _ = text.partition("/")
-    is_whole = slash and (first in DATASETS or first == prefix.partition("/")[0])
+    is_whole = slash and (slashed_keys_are_ids or first in (*DATASETS, prefix.partition("/")[0]))
     return text if is_whole else f"{prefix}/{text}"
 
 

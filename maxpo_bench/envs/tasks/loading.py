@@ -187,7 +187,8 @@ def _load_other(
         prefix = f"{hub.partition('/')[2]}/{split}"
     else:
         raise UnknownNameError(f"{name!r} is no known data set, no path and no hub name.{suggest(name, DATASETS)}")
-    problems = problems_from(raw, guessed_columns(raw, columns, answer_from), prefix)
+    columns_there = guessed_columns(raw, columns, answer_from)
+    problems = problems_from(raw, columns_there, prefix, slashed_keys_are_ids=path.is_file())
     check_structure(problems, raw.source, raw.places)
     return problems
 
