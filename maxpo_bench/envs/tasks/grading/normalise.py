@@ -14,6 +14,7 @@ from maxpo_bench.envs.tasks.grading.latex import canonical_latex
 from maxpo_bench.envs.tasks.grading.structure import split_top
 from maxpo_bench.envs.tasks.grading.units import move_unit
 
+_MAX_PASSES = 8
 _PLAIN = re.compile(r"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?")
 _GROUPED = r"[0-9]{1,3}(?:,[0-9]{3})++(?![0-9])"
 _GROUPED_TOP = re.compile(rf"(?<![0-9.,]){_GROUPED}")
@@ -37,11 +38,21 @@ def normalise(text: str) -> str:
         text: a gold answer, or the content of a box; meant for a thousand characters at most.
 
     Returns:
-        LaTeX without layout; list elements are separated by ", ". Empty where nothing is left.
+        LaTeX without layout; list elements are separated by ", ". Empty where nothing is left, and where a malformed
+        text has no such form.
     """
     text = text.strip()
-    if _PLAIN.fullmatch(text):
-        return text
+    for _ in range(_MAX_PASSES):
+        if _PLAIN.fullmatch(text):
+            return text
+        previous, text = text, _pass(text)
+        if text == previous:
+            return text
+    return ""
+
+
+def _pass(text: str) -> str:
+    """Return the canonical form of well-formed LaTeX; malformed LaTeX may take several passes to settle."""
     text = to_latex_characters(text).replace("np.", "").replace("math.", "")
     if "\\text" not in text:
         text = _HALF_DAY.sub(lambda half: f"\\text{{{half.group(1).lower()}m}}", text)
