@@ -14,22 +14,27 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 from text_variants import math_file
 
-from maxpo_bench.envs import MathEnv, MathVectorEnv
+from maxpo_bench.envs import MathEnv, TextReasoningVectorEnv
 from maxpo_bench.envs.tasks.dataset_table import DATASETS
 
 DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the real data sets are not beside the checkout")
 SETS = [
-    pytest.param(known.name, split, id=f"{known.name}-{split}") for known in DATASETS.values() for split in known.rows
+    pytest.param((known.name, split), id=f"{known.name}-{split}") for known in DATASETS.values() for split in known.rows
 ]
 
 
-@needs_data
-@pytest.mark.parametrize(("name", "split"), SETS)
-def test_every_question_is_inside_the_observation_space_and_is_asked_as_it_is(name, split):
-    env = gym.make("maxpo/Math-v0", dataset=name, split=split, data_dir=DATA).unwrapped
+@pytest.fixture(scope="module", params=SETS)
+def env(request):
+    """One environment per split of a data set, which is loaded once."""
+    if not DATA.is_dir():
+        pytest.skip("the real data sets are not beside the checkout")
+    name, split = request.param
+    return gym.make("maxpo/Math-v0", dataset=name, split=split, data_dir=DATA).unwrapped
+
+
+def test_every_question_is_inside_the_observation_space_and_is_asked_as_it_is(env):
     count = len(env.task)
-    assert count == DATASETS[name].rows[split]
+    assert count == DATASETS[env.task.name].rows[env.task.split]
     for index in range(count):
         question, info = env.reset(options={"index": index})
         problem = env.task.problem(index)
@@ -38,25 +43,29 @@ def test_every_question_is_inside_the_observation_space_and_is_asked_as_it_is(na
         assert info == {"problem_id": problem.id, "index": index}
 
 
-@needs_data
-@pytest.mark.parametrize(("name", "split"), SETS)
-def test_a_boxed_gold_answer_earns_the_reward(name, split):
-    envs = MathVectorEnv(32, name, split, DATA)
-    envs.reset(seed=1)
-    golds = [envs.task.problem(index).answer for index in envs.reset()[1]["index"].tolist()]
+def test_a_boxed_gold_answer_earns_the_reward(env):
+    envs = TextReasoningVectorEnv(32, env.task)
+    golds = [env.task.problem(index).answer for index in envs.reset(seed=1)[1]["index"].tolist()]
     _, rewards, _, _, info = envs.step([f"So it is \\boxed{{{gold}}}." for gold in golds])
     assert rewards.all(), [gold for gold, status in zip(golds, info["status"], strict=True) if status != "correct"]
     envs.reset(options={"group_size": 8})
     assert envs.step(["no box"] * 32)[4]["status"].tolist() == ["no_box"] * 32
 
 
-@needs_data
-@pytest.mark.parametrize(("name", "split"), SETS)
-def test_gymnasium_checker_finds_nothing_in_any_data_set(name, split):
+def test_gymnasium_checker_finds_nothing_in_any_data_set(env):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(gym.make("maxpo/Math-v0", dataset=name, split=split, data_dir=DATA).unwrapped)
-        check_env(gym.make("maxpo/TextReasoning-v0", task=name, split=split, data_dir=DATA).unwrapped)
+        check_env(env)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the real data sets are not beside the checkout")
+def test_a_data_set_is_a_task_by_name_too():
+    env = gym.make("maxpo/TextReasoning-v0", task="aime24", split="test", data_dir=DATA)
+    twin = gym.make("maxpo/Math-v0", dataset="aime24", split="test", data_dir=DATA)
+    assert [env.reset(seed=3), env.reset()] == [twin.reset(seed=3), twin.reset()]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        check_env(env.unwrapped)
 
 
 CODE = """
