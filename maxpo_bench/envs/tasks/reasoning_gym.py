@@ -10,6 +10,7 @@ import dataclasses
 import decimal
 import functools
 import importlib.metadata
+import random
 import threading
 import warnings
 from collections.abc import Sequence
@@ -226,6 +227,7 @@ class ReasoningGymTask(Task):
 @functools.cache
 def _library() -> ModuleType:
     """Return reasoning-gym's registry; importing it takes a second."""
+    state = random.getstate()
     try:
         from reasoning_gym import factory
     except ModuleNotFoundError as error:
@@ -235,6 +237,9 @@ def _library() -> ModuleType:
             f"the tasks {PREFIX}... need the package reasoning-gym: pip install 'maxpo-bench[text]'",
             name=error.name,
         ) from error
+    finally:
+        # One of the packages that it imports draws from Python's global generator.
+        random.setstate(state)
     version = importlib.metadata.version("reasoning-gym")
     if version != AUDITED_VERSION:
         warnings.warn(
