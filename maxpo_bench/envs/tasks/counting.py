@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from maxpo_bench.envs.tasks.procedural import ProceduralTask
+from maxpo_bench.envs.tasks.procedural import ProceduralTask, integer_rows
 
 LEVELS = {1: (12, 11), 2: (25, 19), 3: (50, 39), 4: (100, 79), 5: (200, 159)}
 
@@ -18,7 +18,8 @@ _WORDS = (
 ).split()
 _COLOURS = "red blue green black white brown grey pink".split()
 _NOUNS = "cup pen hat box key ball chair spoon".split()
-_NUM_KINDS = 6
+_NUM_TOKENS = 6
+_ALIKE = {parts: np.full(parts, 1 / parts) for parts in (4, 5, 8)}
 
 
 class _Items(NamedTuple):
@@ -56,13 +57,20 @@ class Counting(ProceduralTask[_Items]):
 
     def _draws(self, generator: np.random.Generator) -> Iterator[tuple[str, _Items]]:
         num_items, largest = LEVELS[self.difficulty]
-        while True:
-            kind, count = int(generator.integers(3)), int(generator.integers(largest + 1))
-            if kind == 2:
-                items = _draw_things(generator, count, num_items - count)
+        letters = integer_rows(generator, range(len(_LETTERS), len(_LETTERS) - _NUM_TOKENS, -1))
+        words = integer_rows(generator, range(len(_WORDS), len(_WORDS) - _NUM_TOKENS, -1))
+        things = integer_rows(generator, [8, 7, 6, 8, 7, 6, 5])
+        for kind, count in integer_rows(generator, [3, largest + 1]):
+            others = num_items - count
+            if kind == 0:
+                items = _draw_tokens("letter", _LETTERS, next(letters), count, _share_out(generator, others, 5))
+            elif kind == 1:
+                items = _draw_tokens("word", _WORDS, next(words), count, _share_out(generator, others, 5))
             else:
-                items = _draw_tokens(generator, "letter" if kind == 0 else "word", count, num_items - count)
-            yield f"{items.kind}|{items.target}|{sorted(items.shown)}", items
+                numbers = [*_share_out(generator, count, 4), *_share_out(generator, others, 8)]
+                items = _draw_things(next(things), count, numbers)
+            shown = ",".join(sorted([f"{item}*{number}" for item, number in items.shown]))
+            yield f"{items.kind}|{items.target}|{shown}", items
 
     def _write(self, content: _Items, generator: np.random.Generator) -> tuple[str, str, dict[str, Any]]:
         items = [item for item, number in content.shown for _ in range(number)]
@@ -79,27 +87,28 @@ def _ask(content: _Items, order: Sequence[str]) -> str:
     return f"How many of these things are {content.target}: {', '.join(order)}?"
 
 
-def _draw_tokens(generator: np.random.Generator, kind: str, count: int, others: int) -> _Items:
-    """Draw a letter or word, and others around it."""
-    vocabulary: Sequence[str] = _LETTERS if kind == "letter" else _WORDS
-    pool = [vocabulary[position] for position in generator.permutation(len(vocabulary))[:_NUM_KINDS]]
-    shown = [(pool[0], count), *zip(pool[1:], _share_out(generator, others, _NUM_KINDS - 1), strict=True)]
-    return _Items(kind, pool[0], count, _present(shown))
+def _draw_tokens(kind: str, vocabulary: Sequence[str], picks: list[int], count: int, others: list[int]) -> _Items:
+    """Draw a letter or word that occurs ``count`` times, and the others around it."""
+    tokens = _pick(vocabulary, picks)
+    return _Items(kind, tokens[0], count, _present(tokens, [count, *others]))
 
 
-def _draw_things(generator: np.random.Generator, count: int, others: int) -> _Items:
-    """Draw things of one colour, and things of two other colours with the same nouns."""
-    colours = [_COLOURS[position] for position in generator.permutation(len(_COLOURS))[:3]]
-    nouns = [_NOUNS[position] for position in generator.permutation(len(_NOUNS))[:4]]
-    numbers = [*_share_out(generator, count, 4), *_share_out(generator, others, 8)]
-    names = [f"{colour} {noun}" for colour in colours for noun in nouns]
-    return _Items("colour", colours[0], count, _present(list(zip(names, numbers, strict=True))))
+def _draw_things(picks: list[int], count: int, numbers: list[int]) -> _Items:
+    """Draw things of one colour, ``count`` in all, and things of two other colours with the same nouns."""
+    colours, nouns = _pick(_COLOURS, picks[:3]), _pick(_NOUNS, picks[3:])
+    return _Items("colour", colours[0], count, _present([f"{c} {noun}" for c in colours for noun in nouns], numbers))
+
+
+def _pick(vocabulary: Sequence[str], picks: list[int]) -> list[str]:
+    """Take entries one after the other, each by its place among those that are left."""
+    left = list(vocabulary)
+    return [left.pop(place) for place in picks]
 
 
 def _share_out(generator: np.random.Generator, total: int, parts: int) -> list[int]:
     """Return how many of ``total`` items fall on each of ``parts`` equally likely kinds."""
-    return generator.multinomial(total, [1 / parts] * parts).tolist()
+    return generator.multinomial(total, _ALIKE[parts]).tolist()
 
 
-def _present(shown: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    return [(item, number) for item, number in shown if number]
+def _present(items: list[str], numbers: list[int]) -> list[tuple[str, int]]:
+    return [(item, number) for item, number in zip(items, numbers, strict=True) if number]

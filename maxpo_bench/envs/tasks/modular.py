@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from maxpo_bench.envs.tasks.procedural import ProceduralTask
+from maxpo_bench.envs.tasks.procedural import ProceduralTask, integer_rows
 
 
 class _Remainder(NamedTuple):
@@ -42,9 +42,9 @@ class Modular(ProceduralTask[_Remainder]):
     name = "modular"
 
     def _draws(self, generator: np.random.Generator) -> Iterator[tuple[str, _Remainder]]:
-        draw = (_sum, _product, _product_less, _power, _power_plus)[self.difficulty - 1]
-        while True:
-            yield draw(generator)
+        read, bounds = _LEVELS[self.difficulty]
+        for row in integer_rows(generator, bounds):
+            yield read(*row)
 
     def _write(self, content: _Remainder, generator: np.random.Generator) -> tuple[str, str, dict[str, Any]]:
         expression, modulus, value = content
@@ -60,44 +60,54 @@ def _primes(low: int, high: int) -> list[int]:
     return [n for n in range(low, high) if all(n % divisor for divisor in range(2, int(n**0.5) + 1))]
 
 
-_PRIMES = {4: _primes(101, 500), 5: _primes(503, 998)}
+def _sum(a: int, b: int, modulus: int) -> tuple[str, _Remainder]:
+    a, b, modulus = a + 10, b + 10, modulus + 11
+    return f"{_unordered(a, '+', b)} mod {modulus}", _Remainder(f"{a} + {b}", modulus, (a + b) % modulus)
 
 
-def _sum(generator: np.random.Generator) -> tuple[str, _Remainder]:
-    first, second = generator.integers(10, 100, size=2).tolist()
-    modulus = int(generator.integers(11, 31))
-    low, high = sorted((first, second))
-    return f"{low} + {high} mod {modulus}", _Remainder(f"{first} + {second}", modulus, (first + second) % modulus)
+def _product(a: int, b: int, modulus: int) -> tuple[str, _Remainder]:
+    a, b, modulus = a + 10, b + 10, modulus + 21
+    return f"{_unordered(a, '*', b)} mod {modulus}", _Remainder(f"{a} * {b}", modulus, a * b % modulus)
 
 
-def _product(generator: np.random.Generator) -> tuple[str, _Remainder]:
-    first, second = generator.integers(10, 100, size=2).tolist()
-    modulus = int(generator.integers(21, 100))
-    low, high = sorted((first, second))
-    return f"{low} * {high} mod {modulus}", _Remainder(f"{first} * {second}", modulus, first * second % modulus)
+def _product_less(a: int, b: int, c: int, modulus: int) -> tuple[str, _Remainder]:
+    a, b, c, modulus = a + 100, b + 100, c + 100, modulus + 51
+    key = f"{_unordered(a, '*', b)} - {c} mod {modulus}"
+    return key, _Remainder(f"{a} * {b} - {c}", modulus, (a * b - c) % modulus)
 
 
-def _product_less(generator: np.random.Generator) -> tuple[str, _Remainder]:
-    first, second, third = generator.integers(100, 1000, size=3).tolist()
-    modulus = int(generator.integers(51, 100))
-    low, high = sorted((first, second))
-    value = (first * second - third) % modulus
-    return f"{low} * {high} - {third} mod {modulus}", _Remainder(f"{first} * {second} - {third}", modulus, value)
+def _power(a: int, exponent: int, prime: int) -> tuple[str, _Remainder]:
+    modulus = _PRIMES_4[prime]
+    a, exponent = _below(a, modulus), exponent + 10
+    text = f"{a}^{exponent}"
+    return f"{text} mod {modulus}", _Remainder(text, modulus, pow(a, exponent, modulus))
 
 
-def _power(generator: np.random.Generator) -> tuple[str, _Remainder]:
-    modulus = _PRIMES[4][generator.integers(len(_PRIMES[4]))]
-    base = int(generator.integers(2, modulus - 1))
-    exponent = int(generator.integers(10, 100))
-    text = f"{base}^{exponent}"
-    return f"{text} mod {modulus}", _Remainder(text, modulus, pow(base, exponent, modulus))
+def _power_plus(a: int, b: int, c: int, exponent: int, prime: int) -> tuple[str, _Remainder]:
+    modulus = _PRIMES_5[prime]
+    a, b, c, exponent = _below(a, modulus), _below(b, modulus), _below(c, modulus), exponent + 100
+    power = f"{a}^{exponent}"
+    value = (pow(a, exponent, modulus) + b * c) % modulus
+    return f"{power} + {_unordered(b, '*', c)} mod {modulus}", _Remainder(f"{power} + {b} * {c}", modulus, value)
 
 
-def _power_plus(generator: np.random.Generator) -> tuple[str, _Remainder]:
-    modulus = _PRIMES[5][generator.integers(len(_PRIMES[5]))]
-    base, first, second = generator.integers(2, modulus - 1, size=3).tolist()
-    exponent = int(generator.integers(100, 1000))
-    low, high = sorted((first, second))
-    value = (pow(base, exponent, modulus) + first * second) % modulus
-    power = f"{base}^{exponent}"
-    return f"{power} + {low} * {high} mod {modulus}", _Remainder(f"{power} + {first} * {second}", modulus, value)
+def _unordered(a: int, operator: str, b: int) -> str:
+    return f"{a} {operator} {b}" if a <= b else f"{b} {operator} {a}"
+
+
+def _below(draw: int, modulus: int) -> int:
+    """Return a number from 2 to the modulus less 2, uniform to 1 in 10^9 for a draw below `_WIDE`."""
+    return 2 + draw % (modulus - 3)
+
+
+_WIDE = 2**40
+_PRIMES_4 = _primes(101, 500)
+_PRIMES_5 = _primes(503, 998)
+# For each difficulty: how a problem is read, with the bounds of the integers it is read from.
+_LEVELS: dict[int, tuple[Callable[..., tuple[str, _Remainder]], list[int]]] = {
+    1: (_sum, [90, 90, 20]),
+    2: (_product, [90, 90, 79]),
+    3: (_product_less, [900, 900, 900, 49]),
+    4: (_power, [_WIDE, 90, len(_PRIMES_4)]),
+    5: (_power_plus, [_WIDE, _WIDE, _WIDE, 900, len(_PRIMES_5)]),
+}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -180,16 +179,12 @@ def _check_name(name: object) -> None:
 
 
 def _adapter_names() -> list[str]:
-    if importlib.util.find_spec("maxpo_bench.envs.tasks.reasoning_gym") is None:
-        return []
     from maxpo_bench.envs.tasks.reasoning_gym import reasoning_gym_names
 
     return list(reasoning_gym_names())
 
 
 def _adapter_rows() -> list[dict[str, Any]]:
-    if not _adapter_names():
-        return []
     from maxpo_bench.envs.tasks.reasoning_gym import make_reasoning_gym_task
 
     options = {name: value for name, value in _options(make_reasoning_gym_task).items() if name != "name"}
