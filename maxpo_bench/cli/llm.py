@@ -142,8 +142,9 @@ def report(
 ) -> None:
     """Report pass@k with intervals, per benchmark and on average, from files of scored samples.
 
-    A line is one sample: problem_id, sample, correct (or score), optionally benchmark. With --against every method is
-    compared with the base problem by problem: differences of pass@k, and which problems were gained and lost.
+    A line is one sample: problem_id, sample, correct, optionally benchmark, and score, which adds max@k. With --against
+    every method is compared with the base problem by problem: differences of pass@k, and which problems were gained and
+    lost.
     """
     from maxpo_bench.commands.llm_report import run
 
