@@ -14,7 +14,6 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from env_variants import env_class
-from gymnasium.error import ResetNeeded
 from gymnasium.utils.env_checker import check_env, data_equivalence
 from text_variants import GOLD, SIZE, Riddles, all_values, math_file, scalar, vector
 
@@ -301,35 +300,6 @@ def test_rendering_without_a_mode_warns():
             assert env.render() is None
 
 
-def test_a_finished_environment_refuses_to_step():
-    env = scalar()
-    with pytest.raises(ResetNeeded, match=r"maxpo/TextReasoning-v0: no episode has begun: call reset\(\)"):
-        env.step("a")
-    env.reset()
-    env.step("a")
-    with pytest.raises(ResetNeeded, match=r"the episode is over: call reset\(\)"):
-        env.step("a")
-
-
-@pytest.mark.parametrize(
-    ("action", "error", "message"),
-    [
-        (b"abc", TypeError, "action must be a str, the text of the answer, got bytes: decode it"),
-        (3, TypeError, "action must be a str, the text of the answer, got int"),
-        (None, TypeError, "got NoneType"),
-        (["a"], TypeError, "got list"),
-        ("a" * (MAX_ANSWER_LENGTH + 1), ValueError, "action has 262145 characters, at most 262144 are allowed: cut it"),
-    ],
-)
-def test_wrong_actions_are_refused_and_change_nothing(action, error, message):
-    env = scalar()
-    env.reset(options={"index": 2})
-    with pytest.raises(error, match=message):
-        env.step(action)
-    assert env.task.batches == []
-    assert env.step(GOLD.format(2))[1] == 1.0
-
-
 def test_texts_of_other_types_become_plain_texts():
     class Watching(Riddles):
         def grade(self, problems, completions):
@@ -354,72 +324,6 @@ def test_the_list_of_environments_has_the_first_lines_of_their_cards():
     assert [row["name"] for row in rows] == list(ENVIRONMENTS)
     for row in rows:
         assert env_class(row["name"]).__doc__.startswith(row["summary"])
-
-
-@pytest.mark.parametrize(
-    ("options", "error", "message"),
-    [
-        ({"index": SIZE}, ValueError, r'options\["index"\] must be in 0 \.\. 49, got 50'),
-        ({"index": -1}, ValueError, r"must be in 0 \.\. 49, got -1"),
-        ({"index": 1.0}, TypeError, r'options\["index"\] must be an integer, got 1.0'),
-        ({"index": True}, TypeError, "must be an integer, got True"),
-        ({"index": [1]}, TypeError, r"must be an integer, got \[1\]"),
-        ({"indx": 1}, ValueError, r"unknown reset option 'indx' for maxpo/TextReasoning-v0\. Did you mean 'index'"),
-    ],
-)
-def test_wrong_options_are_refused(options, error, message):
-    with pytest.raises(error, match=message):
-        scalar().reset(options=options)
-
-
-@pytest.mark.parametrize(("seed", "error"), [(-1, ValueError), (2**63, ValueError), (1.0, TypeError), ("1", TypeError)])
-def test_wrong_seeds_are_refused(seed, error):
-    with pytest.raises(error, match=r"reset\(seed=...\) must be"):
-        scalar().reset(seed=seed)
-
-
-class Empty(Riddles):
-    def __init__(self):
-        super().__init__(0)
-
-
-class Long(Riddles):
-    def __init__(self):
-        super().__init__(question="x" * (MAX_QUESTION_LENGTH + 1))
-
-
-@pytest.mark.parametrize(
-    ("make", "error", "message"),
-    [
-        (lambda: TextReasoningEnv("countdwn"), ValueError, r"unknown task 'countdwn'\. Did you mean 'countdown'"),
-        (lambda: TextReasoningEnv(3), TypeError, "task must be the name of a task or a Task, got int"),
-        (lambda: TextReasoningEnv(Riddles), TypeError, "the name of a task or a Task, got ABCMeta"),
-        (lambda: TextReasoningEnv(Riddles(), size=3), TypeError, "size: options are for a task given by name"),
-        (lambda: TextReasoningEnv(Riddles(), split="test"), ValueError, "split='test' contradicts the Task's 'train'"),
-        (lambda: TextReasoningEnv(Empty()), ValueError, "task 'riddles' has no problems in split 'train'"),
-        (lambda: TextReasoningEnv(sise=3), TypeError, r"no option 'sise'\. Did you mean 'size'"),
-        (lambda: TextReasoningEnv(split="valid"), ValueError, "no split 'valid'"),
-        (lambda: TextReasoningEnv(render_mode="ansii"), ValueError, r"unknown render_mode 'ansii'\. Did you mean"),
-        (lambda: TextReasoningEnv(size=0), ValueError, "size must be at least 1, got 0"),
-        (lambda: MathEnv(3), TypeError, "dataset must be a name or a path, got int"),
-        (lambda: MathEnv("gsm9k"), ValueError, r"Did you mean 'gsm8k'"),
-        (lambda: MathEnv(datset="gsm8k"), TypeError, r"MathEnv has no argument 'datset'\. Did you mean 'dataset'"),
-        (lambda: gym.make("maxpo/TextReasoning-v0", sise=3), TypeError, r"Did you mean 'size'"),
-        (lambda: gym.make_vec("maxpo/TextReasoning-v0", sise=3), TypeError, r"Did you mean 'size'"),
-        (lambda: gym.make("maxpo/Math-v0", level=3), TypeError, r"Did you mean 'levels'"),
-    ],
-)
-def test_wrong_arguments_are_refused(make, error, message):
-    with pytest.raises(error, match=message):
-        make()
-
-
-def test_a_question_outside_the_space_is_refused():
-    for env in (TextReasoningEnv(Long()), vector(2, Long())):
-        with pytest.raises(
-            ValueError, match=r"question of 'riddles/train/\d+' has 16385 characters, more than the 16384"
-        ):
-            env.reset()
 
 
 def test_a_task_of_ones_own_keeps_its_split():
