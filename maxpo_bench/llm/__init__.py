@@ -1,5 +1,34 @@
-"""The language-model track. So far: the clipped group objective for any estimator's advantages (the paper's Eq 13)."""
+"""The language-model track: the clipped group objective for any estimator's advantages, prompts, reward functions.
 
-from maxpo_bench.llm.loss import group_policy_loss
+Names load on first use: prompts and reward functions need no torch.
+"""
 
-__all__ = ["group_policy_loss"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from maxpo_bench.llm.loss import group_policy_loss
+    from maxpo_bench.llm.prompts import as_messages, get_template, list_templates, register_template, render_prompt
+
+__all__ = [
+    "as_messages",
+    "get_template",
+    "group_policy_loss",
+    "list_templates",
+    "register_template",
+    "render_prompt",
+]
+
+_MODULES = {name: "prompts" for name in __all__} | {"group_policy_loss": "loss"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
