@@ -21,9 +21,10 @@ _GROUPED_TOP = re.compile(rf"(?<![0-9.,]){_GROUPED}")
 _GROUPED_ARGUMENT = re.compile(rf"\{{({_GROUPED})\}}")
 _SPACED_GROUPS = re.compile(r"(?<![0-9.])[0-9]{1,3}(?: [0-9]{3})++(?![0-9 ])")
 _MIXED = re.compile(r"(?<![0-9.])([0-9]+) ([0-9]+)/([0-9]+)(?![0-9])")
-_EXPONENT = re.compile(r"(?<![A-Za-z0-9.])([0-9]++(?:\.[0-9]*+)?)[eE]\+?(-?)0*+([0-9]++)(?![A-Za-z0-9.])")
+_EXPONENT = re.compile(r"(?<![A-Za-z0-9.])([0-9]++(?:\.[0-9]*+)?)[eE]\+?(-?)(?:0+(?=[0-9]))?([0-9]++)(?![A-Za-z0-9.])")
 _POINT_FIRST = re.compile(r"(?<![0-9])\.(?=[0-9])")
 _POINT_LAST = re.compile(r"(?<=[0-9])\.(?![0-9])")
+_TIGHT_COMMA = re.compile(r",(?! )")
 _HALF_DAY = re.compile(r"(?<=[0-9])\s*+([AaPp])(?:\.\s?[Mm]\.?|(?<=[AP])M|(?<=\s[ap])m)(?![A-Za-z])")
 _TEXT_DIGITS = re.compile(r"\\text\{([0-9A-Z]+)\}(?=_\{)")
 _TRIGONOMETRY = re.compile(r"\\(?:sin|cos|tan|csc|sec|cot)")
@@ -60,7 +61,7 @@ def _pass(text: str) -> str:
     text = _numbers(_degrees(text))
     text = _TEXT_DIGITS.sub(r"\1", _MATRIX_BRACKETS.sub(r"\1", text))
     parts = [_element(part) for part in split_top(text, ",")[0]]
-    return ", ".join(part for part in parts if part)
+    return _TIGHT_COMMA.sub(", ", ", ".join(part for part in parts if part))
 
 
 def _element(text: str) -> str:

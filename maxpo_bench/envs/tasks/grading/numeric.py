@@ -7,6 +7,7 @@ Rational constants are compared exactly.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 _DIGITS = 80
@@ -33,16 +34,22 @@ def same_values(left: Any, right: Any) -> bool | None:
         left: a sympy expression.
         right: another.
     """
-    pairs = _evaluate(left, right)
-    if pairs is None:
-        return None
-    real = [(first, second) for first, second in pairs if first[1] == 0 and second[1] == 0]
-    counted = real or pairs
-    if any(not _close(first, second) for first, second in counted):
+    real = complex_points = 0
+    complex_agree = True
+    for first, second in _evaluate(left, right):
+        if first[1] == second[1] == 0:
+            if not _close(first, second):
+                return False
+            real += 1
+        else:
+            complex_points += 1
+            complex_agree = complex_agree and _close(first, second)
+    if real == 0 and not complex_agree:
         return False
-    if not left.free_symbols and not right.free_symbols:
-        return _same_rationals(left, right)
-    return True if len(counted) >= 2 else None
+    are_constants = not left.free_symbols and not right.free_symbols
+    if (real or complex_points) < (1 if are_constants else 2):
+        return None
+    return _same_rationals(left, right) if are_constants else True
 
 
 def proportional(left: Any, right: Any) -> bool | None:
@@ -54,21 +61,20 @@ def proportional(left: Any, right: Any) -> bool | None:
     """
     if not left.free_symbols or left.free_symbols != right.free_symbols:
         return False
-    pairs = _evaluate(left, right)
-    if pairs is None or len(pairs) < 3 or any(_is_zero(value) for pair in pairs for value in pair):
+    pairs = list(_evaluate(left, right))
+    if len(pairs) < 3 or any(_is_zero(value) for pair in pairs for value in pair):
         return None
     (first, second), *others = pairs
     return all(_close(_product(first, other), _product(second, one)) for one, other in others)
 
 
-def _evaluate(left: Any, right: Any) -> list[tuple[Any, Any]] | None:
-    """Return both values at each point where both are finite, None where there is no such point."""
-    pairs = []
+def _evaluate(left: Any, right: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield both values at each point where both are finite."""
     for point in _points(left, right):
-        first, second = _value(left, point), _value(right, point)
+        first = _value(left, point)
+        second = None if first is None else _value(right, point)
         if first is not None and second is not None:
-            pairs.append((first, second))
-    return pairs or None
+            yield first, second
 
 
 def _same_rationals(left: Any, right: Any) -> bool:
