@@ -18,7 +18,9 @@ CLOSE = mpmath.mpf(10) ** -30
 TOKEN = re.compile(r"\\[a-zA-Z]+|\\.|\d+(?:\.\d*)?|\.\d+|[^\s]")
 NARROW = re.compile(r"\\!\s*")
 SMALL = re.compile(r"\\(?:left|right|displaystyle|textstyle|bigl|bigr|big|Big)(?![a-zA-Z])|(?<!\\)\\[,;: ]|~|\$|\\\$")
-WORDS = re.compile(r"\\(?:text|mbox|textnormal|textbf|mathrm|mathbf|textit)\s*\{([^{}]*)\}")
+WORDS = re.compile(
+    r"\\(?:text|mbox|textnormal|textbf|mathrm|mathbf|textit)\s*\{([^{}]*)\}(?:(?<=[a-z]\})\s*\^\{?[23]\}?)?"
+)
 IN_WORDS = re.compile(r"(?:\\(?:text|mbox|textbf|mathrm|textnormal))?\s*\{?\s*\(?([A-Za-z ]{2,}|[A-Z])\)?\s*\}?")
 LITERAL = re.compile(r"-?[\dA-F]+_\d+|\d+(?::\d+)+")
 CONJUNCTION = re.compile(r",?\s*\\text\s*\{\s*,?\s*(?:and|or)\s*\}")
@@ -44,7 +46,7 @@ def are_equal(first: str, second: str) -> bool | None:
     """Say whether two answers have the same value, or None where one of them cannot be read.
 
     A unit, a degree or percent sign, and the name before an equals sign do not count; the order of a list does not
-    count either, that of a tuple does.
+    count either, that of a tuple does. A whole number before a fraction below 1 makes a mixed number.
     """
     with mpmath.workdps(DIGITS):
         try:
@@ -59,7 +61,7 @@ def read(text: str) -> Value:
     Raises:
         UnreadableError: the text is something else.
     """
-    plain = SMALL.sub(" ", NARROW.sub("", text)).strip().rstrip(".").strip()
+    plain = SMALL.sub(" ", NARROW.sub("", text)).strip().rstrip(".,").strip()
     if words := IN_WORDS.fullmatch(plain):
         return ("words", "".join(words[1].lower().split()))
     if literal := LITERAL.fullmatch(plain.replace("{", "").replace("}", "").replace(" ", "")):
@@ -185,8 +187,9 @@ class Expression:
             mixed = not sign and last == "" and self.next() == r"\frac" and total == int(mpmath.re(total))
             factor = self.power()
             if mixed and 0 < mpmath.re(factor) < 1 and mpmath.im(factor) == 0:
-                raise UnreadableError("a mixed number or a product")
-            total, last = (total / factor if sign in ("/", r"\div") else total * factor), "x"
+                total, last = total + factor, "x"
+            else:
+                total, last = (total / factor if sign in ("/", r"\div") else total * factor), "x"
         return total
 
     def power(self) -> Any:
