@@ -226,7 +226,7 @@ def test_an_interpreter_that_cannot_be_started_is_an_error(make_grader: MakeGrad
     grader = make_grader(1)
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", "/nonexistent/python")
-        with pytest.raises(GraderError, match="cannot be started: .*/nonexistent/python"):
+        with pytest.raises(GraderError, match=r"cannot be started: .*/nonexistent/python"):
             grader.grade(["a"], boxed("x"))
         patch.setattr(sys, "executable", "")
         with pytest.raises(GraderError, match=r"sys\.executable is empty"):

@@ -12,7 +12,7 @@ import sys
 import textwrap
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -45,16 +45,29 @@ def begins(grader: Grader) -> Callable[[], bool]:
     return lambda: any(link.begun_at is not None for link in list(grader._pool.crew.workers.values()))
 
 
-def run_script(body: str) -> tuple[subprocess.Popen[str], int]:
-    """Start a process with a grader of its own, and return it with its zygote."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT_HEAD + textwrap.dedent(body)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+RunScript = Callable[[str], tuple[subprocess.Popen[str], int]]
+
+
+@pytest.fixture
+def run_script() -> Iterator[RunScript]:
+    """Start processes with a grader of their own; each is returned with its zygote, and killed in the end."""
+    started: list[subprocess.Popen[str]] = []
+
+    def run(body: str) -> tuple[subprocess.Popen[str], int]:
+        command = [sys.executable, "-c", SCRIPT_HEAD + textwrap.dedent(body)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process, int(line_of(process))
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
-    return process, int(process.stdout.readline())
+    return process.stdout.readline().strip()
 
 
 def test_eight_threads_share_a_grader(make_grader: MakeGrader):
@@ -225,7 +238,7 @@ def test_multiprocessing_children_grade_with_the_shared_grader():
 
 
 @pytest.mark.parametrize("answer", ["sleep:1000", "compute", "a"])
-def test_a_killed_process_leaves_nothing_behind(answer: str):
+def test_a_killed_process_leaves_nothing_behind(run_script: RunScript, answer: str):
     """Busy, busy inside C, or idle."""
     process, zygote = run_script(f"""
         threading.Thread(target=grader.grade, args=(["x"], boxed({answer!r})), daemon=True).start()
@@ -234,15 +247,13 @@ def test_a_killed_process_leaves_nothing_behind(answer: str):
         print("busy", flush=True)
         time.sleep(1000)
     """)
-    assert process.stdout is not None
-    assert process.stdout.readline() == "busy\n"
+    assert line_of(process) == "busy"
     assert len(session(zygote)) >= 2
     process.kill()
-    process.communicate()
     wait_until(lambda: session(zygote) == set())
 
 
-def test_a_forked_child_that_lives_on_does_not_keep_the_processes_of_its_parent():
+def test_a_forked_child_that_lives_on_does_not_keep_the_processes_of_its_parent(run_script: RunScript):
     """It must not hold a copy of the socket whose end of stream ends them."""
     process, zygote = run_script("""
         import warnings
@@ -253,19 +264,17 @@ def test_a_forked_child_that_lives_on_does_not_keep_the_processes_of_its_parent(
         print(child, flush=True)
         time.sleep(1000)
     """)
-    assert process.stdout is not None
-    child = int(process.stdout.readline())
+    child = int(line_of(process))
     process.kill()
     wait_until(lambda: session(zygote) == set())
     os.kill(child, signal.SIGKILL)  # raises if it has ended
-    process.communicate()
 
 
 @pytest.mark.parametrize(
     "ending",
     ["pass", "sys.exit(0)", "grader.close()", "os._exit(0)"],
 )
-def test_a_process_that_ends_leaves_nothing_behind(ending: str):
+def test_a_process_that_ends_leaves_nothing_behind(run_script: RunScript, ending: str):
     """With a comparison under way in a daemon thread, which must hold nothing up."""
     process, zygote = run_script(f"""
         def wait(grader=grader):
@@ -283,7 +292,7 @@ def test_a_process_that_ends_leaves_nothing_behind(ending: str):
     wait_until(lambda: session(zygote) == set())
 
 
-def test_ctrl_c_interrupts_grade_and_leaves_the_grader_usable():
+def test_ctrl_c_interrupts_grade_and_leaves_the_grader_usable(run_script: RunScript):
     process, zygote = run_script("""
         signal.signal(signal.SIGINT, signal.default_int_handler)
         def interrupt():

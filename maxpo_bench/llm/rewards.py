@@ -1,0 +1,141 @@
+r"""Rewards of mathematical answers for TRL and for verl: 1.0 for a right answer in a box, else 0.0.
+
+Both use the grader of the process (`maxpo_bench.envs.tasks.grade_answers`): an answer that hangs or crashes the
+comparison costs its limit and earns 0.0, as a wrong one does; how often that happens is reported, never hidden. Neither
+library needs to be installed, and torch is not imported here.
+
+TRL: ``GRPOTrainer(reward_funcs=math_reward, train_dataset=...)``, whose data set has a column "answer".
+
+verl: ``reward.custom_reward_function.path=pkg://maxpo_bench.llm.rewards`` with ``name=compute_score``, or
+``name=acompute_score`` for its asynchronous reward managers, which then hold no thread while an answer is compared.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from maxpo_bench.envs.tasks.grade import STATUSES, Grade
+from maxpo_bench.envs.tasks.grading.api import agrade_answers, grade_answers, shared_grader
+
+_logger = logging.getLogger(__name__)
+
+Message = Mapping[str, Any]
+
+
+def math_reward(
+    completions: Sequence[str] | Sequence[Sequence[Message]],
+    answer: Sequence[str | None],
+    log_extra: Callable[[str, list[Any]], None] | None = None,
+    log_metric: Callable[[str, float], None] | None = None,
+    **kwargs: Any,
+) -> list[float | None]:
+    r"""Reward completions in TRL: its trainers call this with the whole batch.
+
+    Logs the metrics "math_reward/<status>", the fraction of completions of each status, and in the table of
+    completions the columns "status" and "extracted".
+
+    Args:
+        completions: texts, or conversations, of which the last message of the assistant counts.
+        answer: the data set's column of reference answers; None in rows that another reward function is for.
+        log_extra: given by the trainer.
+        log_metric: given by the trainer.
+        **kwargs: the data set's other columns and what else the trainer gives; not used.
+
+    Returns:
+        One reward per completion: 1.0 or 0.0, and None, which TRL leaves out, where the reference answer is None.
+
+    Raises:
+        TypeError: an answer is neither a string nor None, or a completion is neither a string nor a conversation.
+        ValueError: the two have different lengths.
+        GraderError: answers cannot be compared at all.
+    """
+    if len(completions) != len(answer):
+        raise ValueError(f"{len(completions)} completions and {len(answer)} answers: give one answer per completion")
+    asked = [index for index, gold in enumerate(answer) if gold is not None]
+    grades = grade_answers([answer[index] for index in asked], [_text(completions[index]) for index in asked])  # type: ignore[arg-type, misc]
+    _report(grades)
+    found: list[Grade | None] = [None] * len(answer)
+    for index, grade in zip(asked, grades, strict=True):
+        found[index] = grade
+    if log_extra is not None:
+        log_extra("status", [grade.status if grade else "no reference" for grade in found])
+        log_extra("extracted", [(grade.extracted or "") if grade else "" for grade in found])
+    if log_metric is not None and grades:
+        counts = Counter(grade.status for grade in grades)
+        for status in STATUSES:
+            log_metric(f"math_reward/{status}", counts[status] / len(grades))
+    return [grade.reward if grade else None for grade in found]
+
+
+def compute_score(
+    data_source: str, solution_str: str, ground_truth: str, extra_info: Mapping[str, Any] | None = None, **kwargs: Any
+) -> dict[str, Any]:
+    """Reward one completion in verl; for all its reward managers that score one sample at a time.
+
+    Args:
+        data_source: not used.
+        solution_str: the completion.
+        ground_truth: the reference answer.
+        extra_info: not used.
+        **kwargs: what else a reward manager gives; not used.
+
+    Returns:
+        "score" and "acc", 1.0 or 0.0; "pred", the extracted answer, which verl's majority votes are taken on, empty
+        where there is none or it is too long; "status"; "unjudged", 1.0 where the comparison timed out or crashed.
+        verl keeps them with each sample and reports the means of the numbers when it validates.
+
+    Raises:
+        TypeError: the completion or the reference answer is not a string.
+        GraderError: answers cannot be compared at all.
+    """
+    return _score(grade_answers([ground_truth], [solution_str])[0])
+
+
+async def acompute_score(
+    data_source: str, solution_str: str, ground_truth: str, extra_info: Mapping[str, Any] | None = None, **kwargs: Any
+) -> dict[str, Any]:
+    """Reward one completion as `compute_score` does, without blocking the event loop of verl's reward worker."""
+    return _score((await agrade_answers([ground_truth], [solution_str]))[0])
+
+
+def _score(grade: Grade) -> dict[str, Any]:
+    _report([grade])
+    # verl packs the texts of a batch into one array, each as wide as the longest.
+    prediction = "" if grade.status == "too_long" else grade.extracted or ""
+    return {
+        "score": grade.reward,
+        "acc": grade.reward,
+        "pred": prediction,
+        "status": grade.status,
+        "unjudged": float(_is_unjudged(grade)),
+    }
+
+
+def _text(completion: str | Sequence[Message]) -> str:
+    """Return what is graded of a completion."""
+    if isinstance(completion, str):
+        return completion
+    if not isinstance(completion, Sequence) or not all(isinstance(message, Mapping) for message in completion):
+        raise TypeError(f"a completion must be a string or a list of messages, got {completion!r}")
+    said = [message.get("content") for message in completion if message.get("role") == "assistant"]
+    content = said[-1] if said else None
+    if content is None or isinstance(content, str):
+        return content or ""
+    return "".join(part.get("text") or "" for part in content)
+
+
+def _is_unjudged(grade: Grade) -> bool:
+    return grade.status in ("timeout", "crash")
+
+
+def _report(grades: Sequence[Grade]) -> None:
+    """Warn of comparisons that were stopped: of the first, and each time their number in this process has doubled."""
+    new = sum(map(_is_unjudged, grades))
+    if new:
+        stats = shared_grader().stats()
+        total = stats.statuses["timeout"] + stats.statuses["crash"]
+        if total.bit_length() != max(0, total - new).bit_length():
+            _logger.warning("%d answers could not be compared and were rewarded 0 so far: %s", total, stats)
