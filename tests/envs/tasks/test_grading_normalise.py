@@ -10,8 +10,8 @@ LATEX_PIECES = st.sampled_from(
     [
         " ",
         *r"""\frac \dfrac { } ( ) [ ] \{ \} 1 23 x y i e E , . ; + - = < \le \in ^ _ \sqrt \pi \text \text{cm}
-        \mathrm{kg} \begin{pmatrix} \end{pmatrix} & \\ \cdot \times * / : \cup \pm \infty | ! or and \left( \right) ^\circ \sin \log
-        \binom \unit{cm} \boxed ~ ' " \, \! \ldots \degree \% \$ $ percent miles p.m.""".split(),
+        \mathrm{kg} \begin{pmatrix} \end{pmatrix} & \\ \cdot \times * / : \cup \pm \infty | ! or and \left( \right)
+        ^\circ \sin \log \binom \unit{cm} \boxed ~ ' " \, \! \ldots \degree \% \$ $ percent miles p.m.""".split(),
         *"\u221a\u00bd\u00b2\u03c0\u221e\u00d7\u2212\u00b0\uff15",
     ]
 )
@@ -42,7 +42,7 @@ LATEX_PIECES = st.sampled_from(
             [r"\frac{1}{2}", r"\frac12", r"\dfrac 1 2", r"\tfrac{1}2", r"\cfrac1{2}", r"\\frac{1}{2}", "½"],
             r"\frac{1}{2}",
         ),
-        (["-0.5", "-.5", "\u2212.5", "- 0.5"], "-0.5"),
+        (["-0.5", "-.5", r"\mathbf{-.5}", "\u2212.5", "- 0.5"], "-0.5"),
         (
             ["12345", "12,345", r"12{,}345", r"12,\!345", r"12\,345", "12 345", "\uff11\uff12,\uff13\uff14\uff15"],
             "12345",
@@ -106,6 +106,7 @@ def test_spellings_of_one_answer_have_one_form(spellings: list[str], form: str |
         (r"\text{even}", r"\text{odd}"),
         ("x^{2}3", "x^{23}"),
         ("[1,2)", "(1,2]"),
+        (r"\mathbf{.5}", "5"),
         ("x_1", "x^1"),
         ("2e", "2"),
         ("|x|", "x"),

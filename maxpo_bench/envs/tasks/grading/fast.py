@@ -8,7 +8,7 @@ from maxpo_bench.envs.tasks.grading.exact import equal_numbers, read_number
 from maxpo_bench.envs.tasks.grading.units import split_unit
 
 _INTEGER = re.compile(r"-?[1-9][0-9]*|0")
-_BASED = re.compile(r"\(?([0-9A-Z]+)\)?_\{([0-9]+)\}")
+_BASED = re.compile(r"(-?)\(?(?=[0-9A-Z]*[0-9])([0-9A-Z]+)\)?_\{([0-9]+)\}")
 _TEXT = re.compile(r"\\text\{([^{}]*)\}")
 _BARE_WORDS = re.compile(r"[A-Za-z][A-Za-z0-9 ]*")
 _NO_LETTERS = re.compile(r"[^A-Za-z]*")
@@ -58,7 +58,7 @@ def _based_verdict(gold: str, answer: str) -> bool | None:
 
 def _read_based(text: str) -> tuple[str, int] | None:
     if based := _BASED.fullmatch(text):
-        return based.group(1).lstrip("0"), int(based.group(2))
+        return based.group(1) + based.group(2).lstrip("0"), int(based.group(3))
     return (text.lstrip("0"), 10) if _INTEGER.fullmatch(text) else None
 
 

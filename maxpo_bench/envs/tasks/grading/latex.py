@@ -291,7 +291,7 @@ class _Writer:
         if font and ("\\" in raw or "^" in raw or "_" in raw):
             self.tokens.extend(reversed(_TOKENS.findall(raw)))
             return
-        content = " ".join(_SIZED.sub("", raw).translate(_NO_MARKUP).split()).strip(" .")
+        content = " ".join(_SIZED.sub("", raw).translate(_NO_MARKUP).split()).rstrip(" .")
         if content.strip(" ,;").lower() in _CONJUNCTIONS:
             if content:
                 self.separate()
