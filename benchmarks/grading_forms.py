@@ -22,6 +22,8 @@ SCIENTIFIC = re.compile(r"(-?\d+\.?\d*)[eE]([+-]?\d+)")
 POWER_OF_TEN = re.compile(r"(-?\d+\.?\d*)\s*\\times\s*10\^\{(-?\d+)\}")
 WHOLE_FRACTION = re.compile(r"(-?)\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 PLAIN_LIST = re.compile(r"[^,()\[\]{}\\]+(?:,\s*[^,()\[\]{}\\]+)+")
+DEGREES = r"\s*\^\s*(?:\\circ|\{\\circ\})"
+ANGLES = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-z])")
 WORDS = re.compile(r"\\text\{([A-Za-z ]+)\}")
 UNITS = (
     r"{0} \text{{ cm}}",
@@ -41,8 +43,8 @@ SWAPS: dict[str, Callable[[str], str]] = {
     "root with braces": lambda text: re.sub(r"\\sqrt\s*(\d)", r"\\sqrt{\1}", text),
     "exponent with braces": lambda text: re.sub(r"\^(\w)", r"^{\1}", text),
     "exponent without braces": lambda text: re.sub(r"\^\{(\w)\}", r"^\1", text),
-    "degrees left out": lambda text: re.sub(r"\s*\^\s*(?:\\circ|\{\\circ\})", "", text),
-    "degree sign": lambda text: re.sub(r"\s*\^\s*(?:\\circ|\{\\circ\})", "°", text),
+    "degrees left out": lambda text: text if ANGLES.search(text) else re.sub(DEGREES, "", text),
+    "degree sign": lambda text: re.sub(DEGREES, "°", text),
     "degrees in braces": lambda text: re.sub(r"\^\\circ", r"^{\\circ}", text),
     "percent sign left out": lambda text: re.sub(r"\s*\\%", "", text),
     "percent in words": lambda text: re.sub(r"\s*\\%", r"\\text{ percent}", text),
@@ -72,7 +74,7 @@ def forms_of(gold: str, question: str, rng: np.random.Generator) -> dict[str, st
     found |= dict(_expression_forms(gold))
     number = gold.strip().removeprefix(r"\$").rstrip(".")
     if NUMBER.fullmatch(number):
-        found |= dict(_number_forms(number, question, rng))
+        found |= dict(_number_forms(number, question, r"\$" in gold, rng))
     found |= dict(_special_forms(gold, rng))
     return {name: form for name, form in found.items() if form != gold}
 
@@ -123,12 +125,13 @@ def _expression_forms(gold: str) -> Iterator[tuple[str, str]]:
         yield r"\left and \right", gold.replace("(", r"\left(").replace(")", r"\right)")
 
 
-def _number_forms(number: str, question: str, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
+def _number_forms(number: str, question: str, is_money: bool, rng: np.random.Generator) -> Iterator[tuple[str, str]]:
     """Forms of a plain number."""
     value = Decimal(number)
     sign, digits, exponent = value.as_tuple()
     assert isinstance(exponent, int)
-    yield "unit", str(rng.choice(UNITS)).format(number)
+    if not is_money:
+        yield "unit", str(rng.choice(UNITS)).format(number)
     yield "name before", f"{rng.choice(list('xyzkn'))} = {number}"
     yield "wide digits", number.translate(WIDE)
     yield "plus sign", number if sign else f"+{number}"

@@ -85,21 +85,24 @@ def make_forms(problems: Sequence[Item], seed: int) -> tuple[list[Item], list[st
 
 
 def measure_others(data: Path, seed: int) -> tuple[Row, list[Bar]]:
-    """Grade gold answers against those of other problems: drawn at random, and the next ones in alphabetical order."""
+    """Grade gold answers against those of other problems, random ones and look-alikes, and with one digit changed."""
     report: Row = {}
     bars = []
     with Grader() as grader:
         for names, count in PAIRS.items():
             pool = [item for name in names for item in golds(data, name)]
             rng = np.random.default_rng(derive_seed(seed, "others", *names))
-            for kind, pairs in (("random", _random_pairs(pool, count, rng)), ("neighbours", _neighbours(pool, rng))):
+            kinds = {
+                "random": _random_pairs(pool, count, rng),
+                "neighbours": _neighbours(pool, rng),
+                "a digit changed": _changed(pool, rng),
+            }
+            for kind, pairs in kinds.items():
                 found = _accepted(pairs, grader)
                 label = f"{names[0].split('/')[0]}, {kind}"
                 report[label] = {"pairs": len(pairs), "accepted": found}
                 unequal = sum(line["equal"] is not True for line in found)
-                bars.append(
-                    Bar(f"{label}: of {len(pairs)} golds of other problems, accepted without equal value", 0, unequal)
-                )
+                bars.append(Bar(f"{label}: of {len(pairs)} answers, accepted without equal value", 0, unequal))
     return report, bars
 
 
@@ -113,6 +116,22 @@ def _neighbours(pool: Sequence[Item], rng: np.random.Generator) -> list[Item]:
     ordered = sorted({item.gold: item for item in pool}.values(), key=lambda item: item.gold)
     pairs = [Item(f"{one.id} {other.id}", one.gold, boxed(other.gold)) for one, other in itertools.pairwise(ordered)]
     return [pairs[place] for place in rng.permutation(len(pairs))[:NEIGHBOURS]]
+
+
+def _changed(pool: Sequence[Item], rng: np.random.Generator) -> list[Item]:
+    """Return golds with one digit replaced by another as answers, where the second opinion holds them unequal."""
+    pairs = []
+    for place in rng.permutation(len(pool))[:NEIGHBOURS]:
+        gold = pool[place].gold
+        digits = [position for position, character in enumerate(gold) if character in "0123456789"]
+        if not digits:
+            continue
+        position = rng.choice(digits)
+        other = str((int(gold[position]) + rng.integers(1, 10)) % 10)
+        changed = gold[:position] + other + gold[position + 1 :]
+        if are_equal(gold, changed) is False:
+            pairs.append(Item(pool[place].id, gold, boxed(changed)))
+    return pairs
 
 
 def _accepted(pairs: Sequence[Item], grader: Grader) -> list[Row]:

@@ -136,17 +136,17 @@ def bomb(number: int) -> Item:
 
 
 def _state() -> Row:
-    """Count this process's descendants, and the open files and resident memory of itself and of them."""
-    children = descendants()
+    """Count all descendants; of this process and its children, which last as the grader does, open files and memory."""
+    lasting = (os.getpid(), *descendants(depth=1))
     return {
-        "processes": len(children),
-        "files": open_files() + sum(open_files(pid) for pid in children),
-        "megabytes": sum(resident(pid) for pid in (os.getpid(), *children)) / 1e6,
+        "processes": len(descendants()),
+        "files": sum(map(open_files, lasting)),
+        "megabytes": sum(map(resident, lasting)) / 1e6,
     }
 
 
-def descendants() -> list[int]:
-    """Return the ids of all processes below this one."""
+def descendants(depth: int | None = None) -> list[int]:
+    """Return the ids of all processes below this one, or of so many generations."""
     children: dict[int, list[int]] = {}
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -155,11 +155,11 @@ def descendants() -> list[int]:
             except (OSError, ValueError):
                 continue
             children.setdefault(parent, []).append(int(folder.name))
-    found, waiting = [], [os.getpid()]
-    while waiting:
-        below = children.get(waiting.pop(), [])
-        found += below
-        waiting += below
+    found, generation = [], [os.getpid()]
+    while generation and depth != 0:
+        generation = [child for pid in generation for child in children.get(pid, [])]
+        found += generation
+        depth = None if depth is None else depth - 1
     return found
 
 

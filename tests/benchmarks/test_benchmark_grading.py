@@ -264,7 +264,8 @@ def test_golds_of_other_problems(data: Path, monkeypatch: pytest.MonkeyPatch) ->
     rows = [{"id": str(place), "problem": "", "answer": answer} for place, answer in enumerate(["18", "18.0", "19"])]
     write(data / "gsm8k/train.jsonl", rows)
     report, bars = grading_gold.measure_others(data, seed=0)
-    assert [bar.found for bar in bars] == [0, 0]
+    assert [bar.found for bar in bars] == [0, 0, 0]
+    assert report["gsm8k, a digit changed"] == {"pairs": 3, "accepted": []}
     [neighbour] = report["gsm8k, neighbours"]["accepted"]
     assert (neighbour["gold"], neighbour["extracted"], neighbour["equal"]) == ("18", "18.0", True)
     assert {line["equal"] for line in report["gsm8k, random"]["accepted"]} == {True}
