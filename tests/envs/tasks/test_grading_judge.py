@@ -96,6 +96,9 @@ EQUAL = [
     ("50\\%", r"\frac12"),
     (r"\sqrt{4}\%", "2"),
     (r"2\sqrt3\text{ cm}", r"\sqrt{12}"),
+    ("5000000", r"5\text{ million}"),
+    (r"\$5,000,000", r"5\text{ million dollars}"),
+    ("5", "|AB|=5"),
 ]
 
 
@@ -160,6 +163,14 @@ DIFFERENT = [
     (r"10^{-40}\pi", r"2\cdot 10^{-40}\pi"),
     ("10^{-40}x", r"2\cdot 10^{-40}x"),
     ("2.88e-19", "0"),
+    # words that change the value
+    ("5", r"5\text{ million}"),
+    ("5", "5 thousand"),
+    ("5", r"5\text{ dozen}"),
+    ("5", r"5\text{ squared}"),
+    ("5", r"5\text{ factorial}"),
+    ("5", "|x|=5"),
+    ("x^2+1", r"x^2+1\mod 3"),
     # variables and words
     ("2s", "2"),
     ("2x", "2"),

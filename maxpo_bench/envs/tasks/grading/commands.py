@@ -116,6 +116,8 @@ BARE_WORDS = {
     **{name: f"\\{name}" for name in ("sin", "cos", "tan", "csc", "sec", "cot", "log", "ln", "exp")},
     **{name: f"\\{name}" for name in ("arcsin", "arccos", "arctan", "sinh", "cosh", "tanh")},
 }
+# Words after a number that multiply it by a power of ten.
+SCALES = {"hundred": 2, "thousand": 3, "million": 6, "billion": 9, "trillion": 12}
 
 
 def split_command(name: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from maxpo_bench.envs.tasks.grading.commands import (
     BARE_WORDS,
     FUNCTIONS,
     LAYOUT,
+    SCALES,
     SPACING,
     SYNONYMS,
     TEXT,
@@ -218,7 +219,9 @@ class _Writer:
             self.tokens.append(token[1:])
             token = token[0]
         replacement = BARE_WORDS.get(token if len(token) > 3 else token.lower()) if len(token) > 1 else None
-        if replacement is None:
+        if token.lower() in SCALES and self.out and self.out[-1][-1] in "0123456789})":
+            self.scale(token.lower())
+        elif replacement is None:
             self.emit(token)
         else:
             self.tokens.append(replacement)
@@ -311,7 +314,12 @@ class _Writer:
             return
         letter = content.strip("() ")
         numbered = _NUMBERED.fullmatch(content)
-        if content in FUNCTIONS or content in BARE_WORDS:
+        scale, _, rest = content.partition(" ")
+        if scale.lower() in SCALES and self.out and self.out[-1][-1] in "0123456789})":
+            if rest:
+                self.tokens.extend(["}", rest, "{", "\\text"])
+            self.scale(scale.lower())
+        elif content in FUNCTIONS or content in BARE_WORDS:
             self.tokens.append(BARE_WORDS.get(content, f"\\{content}"))
         elif len(letter) == 1 or not any(map(str.isalpha, content)):
             self.tokens.extend(reversed(_TOKENS.findall(letter if len(letter) == 1 else content)))
@@ -319,6 +327,10 @@ class _Writer:
             self.tokens.extend(["}", numbered.group(2), "{", "\\text", *reversed(_TOKENS.findall(numbered.group(1)))])
         else:
             self.emit(f"\\text{{{content}}}")
+
+    def scale(self, name: str) -> None:
+        """Write "million" after a number as a power of ten."""
+        self.tokens.extend(reversed(_TOKENS.findall(f"\\cdot10^{{{SCALES[name]}}}")))
 
     def separate(self) -> None:
         """Write a separator of list elements, once."""

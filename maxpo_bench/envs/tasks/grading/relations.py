@@ -10,8 +10,9 @@ from maxpo_bench.envs.tasks.grading.structure import read_brackets, read_relatio
 _EQUALITIES = frozenset({"=", "\\in", "\\approx"})
 _ORDERS = {"<": (1, False), "\\le": (1, True), ">": (-1, False), "\\ge": (-1, True)}
 _INDICES = re.compile(r"_\{[^{}]*\}|\\text\{[^{}]*\}|(?<=[A-Za-z])\([^()]*\)")
-_NAME = re.compile(r"[A-Za-z\\|(){}+ ][A-Za-z\\|(){}^+\- ]*")
-_CONSTANT = re.compile(r"[|(){}+\- ]*(?:\\(?:pi|infty|frac|sqrt)[|(){}+\- ]*)*")
+_LENGTH = re.compile(r"\|([A-Z]{2,})\|")
+_NAME = re.compile(r"[A-Za-z\\(){}+ ][A-Za-z\\(){}^+\- ]*")
+_CONSTANT = re.compile(r"[(){}+\- ]*(?:\\(?:pi|infty|frac|sqrt)[(){}+\- ]*)*")
 _ACRONYM = re.compile(r"[A-Za-z]{2,}")
 _COMMAND = re.compile(r"\\(?:frac|sqrt|pi|cdot|infty|%|binom)")
 _VARIABLE = re.compile(r"[A-Za-z\\]")
@@ -30,11 +31,12 @@ class Bounds(NamedTuple):
 def is_name(text: str) -> bool:
     r"""Whether a side of an equation names a quantity: ``x``, ``f(2)``, ``a+b``, ``\angle ABC``, ``P(\text{red})``.
 
-    A side with a digit (outside an index or an argument) or a leading minus is no name: 2x = 10 does not answer 10.
+    A side with a digit (outside an index or an argument), a leading minus or an absolute value is no name: neither
+    2x = 10 nor |x| = 10 answers 10. The length ``|AB|`` is one.
     """
     if "\\text{" in text and _INDICES.sub("", text).strip() == "":
         return True
-    rest = _INDICES.sub("", text)
+    rest = _LENGTH.sub(r"\1", _INDICES.sub("", text))
     return _NAME.fullmatch(rest) is not None and _CONSTANT.fullmatch(rest) is None
 
 

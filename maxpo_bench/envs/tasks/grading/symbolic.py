@@ -19,8 +19,8 @@ from maxpo_bench.envs.tasks.grading.exact import ExactNumber, read_number, round
 from maxpo_bench.envs.tasks.grading.numeric import proportional, same_values
 
 _PRECISION = 30
-# math-verify adds numbers in a row, and overlooks dots and the base of a number.
-_UNREADABLE = re.compile(r"[0-9] [0-9]|\\ldots|(?<![A-Za-z0-9])[0-9.]++\)?_")
+# math-verify adds numbers in a row, overlooks dots and the base of a number, and takes the modulus of the last term.
+_UNREADABLE = re.compile(r"[0-9] [0-9]|\\ldots|\\[bp]?mod(?![A-Za-z])|(?<![A-Za-z0-9])[0-9.]++\)?_")
 _DECIMAL = re.compile(r"([0-9]+)\.([0-9]+)")
 # What math-verify reads otherwise than it is written: 2(3) as the mixed number 2 + 3/1, E and \gamma as constants, and
 # dx/dt as the derivative of a constant.

@@ -48,7 +48,9 @@ _POWERS = {"square": 2, "squared": 2, "sq": 2, "cubic": 3, "cubed": 3, "cu": 3}
 # Words that make of a trailing text a condition or a second answer; such a text is part of the answer.
 _NOT_A_UNIT = frozenset(
     """or and if not no more less fewer than least most between either neither both when where for all any real except
-    is are to only with without none plus minus about approximately am pm""".split()
+    is are to only with without none plus minus about approximately am pm dozen dozens score gross factorial half
+    halves third thirds quarter quarters tenth tenths times twice double triple root negative inverse mod modulo
+    base""".split()
 )
 _WORD = re.compile(r"[A-Za-z]+")
 _TRAILING_TEXT = re.compile(r"\\text\{([^{}]*)\}(?:\^\{(-?[0-9])\})?$")
@@ -75,9 +77,7 @@ def move_unit(text: str) -> str:
         if found is None or not _has_value(text[: found.start()]):
             break
         words = _WORD.findall(found.group(1))
-        if any(character.isdigit() for character in found.group(1)) or not _NOT_A_UNIT.isdisjoint(
-            map(str.lower, words)
-        ):
+        if not _is_unit(found.group(1), [word.lower() for word in words]):
             break
         unit = unit or _unit(words, found.group(2))
         text = text[: found.start()].rstrip()
@@ -92,6 +92,13 @@ def split_unit(text: str) -> tuple[str, str]:
 
 def _has_value(text: str) -> bool:
     return any(character.isdigit() for character in text) or "\\" in text
+
+
+def _is_unit(text: str, words: list[str]) -> bool:
+    """Whether a trailing text names what is measured or counted; "5 squared" and "5 or more" do not."""
+    if any(character.isdigit() for character in text):
+        return False
+    return _NOT_A_UNIT.isdisjoint(words) and any(word not in _POWERS for word in words)
 
 
 def _unit(words: list[str], power: str | None) -> str:
