@@ -25,13 +25,14 @@ def test_examples_run(block, tmp_path):
     assert done.stdout.strip()
 
 
-def test_there_are_four_examples_of_at_most_a_dozen_lines():
-    assert len(BLOCKS) == 4
+def test_there_are_five_examples_of_at_most_a_dozen_lines():
+    assert len(BLOCKS) == 5
     assert all(len([line for line in block.splitlines() if line.strip()]) <= 12 for block in BLOCKS)
 
 
 def test_commands_exist():
     known = {command.callback.__name__ for command in cli.app.registered_commands if command.callback}
+    known |= {group.typer_instance.info.name for group in cli.app.registered_groups if group.typer_instance}
     assert COMMANDS
     assert set(COMMANDS) <= known
 
