@@ -19,18 +19,18 @@ from maxpo_bench.envs.checks import (
     parse_autoreset_mode,
 )
 from maxpo_bench.envs.question_choice import check_group_size, check_whole_groups, draw_indices, spread_indices
-from maxpo_bench.envs.streams import check_seed, episode_seeds, stream_keys
+from maxpo_bench.envs.seeded_batch import SeededBatch
 from maxpo_bench.envs.tasks.grade import Grade
 from maxpo_bench.envs.tasks.task import MAX_ANSWER_LENGTH, MAX_QUESTION_LENGTH, Problem, Task
 from maxpo_bench.envs.text_env import RENDER_MODES, TextTask, check_answer, episode_text
 from maxpo_bench.envs.unicode_text import UnicodeText
-from maxpo_bench.envs.vector_base import _seed_list, _where
+from maxpo_bench.envs.vector_base import environments_where
 
 Mask = NDArray[np.bool_]
 Questions = tuple[str, ...]
 
 
-class TextVectorEnv(TextTask, gym.vector.VectorEnv[Questions, Any, Any]):
+class TextVectorEnv(TextTask, SeededBatch):
     """A batch of one text environment. Subclasses call `_set_up` at the end of their constructor."""
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium's declaration)
@@ -58,9 +58,7 @@ class TextVectorEnv(TextTask, gym.vector.VectorEnv[Questions, Any, Any]):
         self.single_action_space = UnicodeText(MAX_ANSWER_LENGTH)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._keys = np.zeros(self.num_envs, dtype=np.uint64)
-        self._has_key = np.zeros(self.num_envs, dtype=bool)
-        self._counters = np.zeros(self.num_envs, dtype=np.uint64)
+        self._set_up_streams(self.num_envs)
         self._indices = np.full(self.num_envs, -1, dtype=np.int64)
         self._problems: list[Problem | None] = [None] * self.num_envs
         self._answers: list[str | None] = [None] * self.num_envs
@@ -117,22 +115,6 @@ class TextVectorEnv(TextTask, gym.vector.VectorEnv[Questions, Any, Any]):
             )
         return size
 
-    def _seed(self, seed: Any, mask: Mask) -> None:
-        if isinstance(seed, list | tuple | np.ndarray):
-            chosen, seeds = _seed_list(seed, self.num_envs)
-        elif seed is not None:
-            super().reset(seed=check_seed(seed))
-            chosen, seeds = np.ones(self.num_envs, dtype=bool), episode_seeds(seed, self.num_envs)
-        else:
-            chosen, seeds = np.zeros(self.num_envs, dtype=bool), np.zeros(self.num_envs, dtype=np.int64)
-        fresh = mask & ~chosen & ~self._has_key
-        if fresh.any():
-            seeds[fresh] = self.np_random.integers(2**63, size=int(fresh.sum()))
-        new = (mask & chosen) | fresh
-        self._keys[new] = stream_keys(seeds[new])
-        self._counters[new] = 0
-        self._has_key |= new
-
     def _ask(self, mask: Mask, group_size: int, chosen: NDArray[np.int64] | None = None) -> None:
         """Begin an episode where ``mask`` ``[num_envs]`` is True, with ``chosen`` ``[num_envs]`` or drawn questions."""
         if chosen is None:
@@ -187,10 +169,10 @@ class TextVectorEnv(TextTask, gym.vector.VectorEnv[Questions, Any, Any]):
         """Raise if an environment may not be stepped."""
         never = np.array([problem is None for problem in self._problems])
         if never.any():
-            raise ResetNeeded(f"{self.name}: no episode has begun {_where(never)}: call reset() first")
+            raise ResetNeeded(f"{self.name}: no episode has begun {environments_where(never)}: call reset() first")
         if self.autoreset_mode is AutoresetMode.DISABLED and self._is_over.any():
             raise ResetNeeded(
-                f"{self.name}: the episode is over {_where(self._is_over)}: call "
+                f"{self.name}: the episode is over {environments_where(self._is_over)}: call "
                 f'reset(options={{"reset_mask": terminated}}) before the next step(), or make the environment with '
                 f'autoreset_mode="NextStep" or "SameStep"'
             )

@@ -24,7 +24,7 @@ from maxpo_bench.envs.checks import (
     parse_autoreset_mode,
 )
 from maxpo_bench.envs.episodes import EpisodeLog
-from maxpo_bench.envs.streams import MAX_SEED, check_seed, episode_seeds, stream_keys
+from maxpo_bench.envs.seeded_batch import SeededBatch
 
 if TYPE_CHECKING:
     from maxpo_bench.envs.table_stepper import Table, TableStepper
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 FEWEST_COMPILED = 256
 
 
-class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
+class TabularVectorEnv(TabularTask, SeededBatch):
     """A batch of one environment in NumPy. Subclasses call `_set_up` and define `_transition`."""
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium's declaration)
@@ -51,9 +51,7 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._log = None if render_mode is None else EpisodeLog(self.num_envs)
-        self._keys = np.zeros(self.num_envs, dtype=np.uint64)
-        self._has_key = np.zeros(self.num_envs, dtype=bool)
-        self._counters = np.zeros(self.num_envs, dtype=np.uint64)
+        self._set_up_streams(self.num_envs)
         self._states = np.full(self.num_envs, START_STATE, dtype=np.int64)
         self._returns = np.zeros(self.num_envs)
         self._is_over = np.ones(self.num_envs, dtype=bool)
@@ -120,22 +118,6 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
         self._begin_except(~mask)
         return self._states.copy(), {}
 
-    def _seed(self, seed: Any, mask: NDArray[np.bool_]) -> None:
-        if isinstance(seed, list | tuple | np.ndarray):
-            chosen, seeds = _seed_list(seed, self.num_envs)
-        elif seed is not None:
-            super().reset(seed=check_seed(seed))
-            chosen, seeds = np.ones(self.num_envs, dtype=bool), episode_seeds(seed, self.num_envs)
-        else:
-            chosen, seeds = np.zeros(self.num_envs, dtype=bool), np.zeros(self.num_envs, dtype=np.int64)
-        fresh = mask & ~chosen & ~self._has_key
-        if fresh.any():
-            seeds[fresh] = self.np_random.integers(2**63, size=int(fresh.sum()))
-        new = (mask & chosen) | fresh
-        self._keys[new] = stream_keys(seeds[new])
-        self._counters[new] = 0
-        self._has_key |= new
-
     def _begin_except(self, going_on: NDArray[np.bool_]) -> None:
         """Start an episode in all other environments, by products: assignments by mask stumble over random masks."""
         self._states *= going_on
@@ -193,10 +175,12 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
     def _require_episodes(self) -> None:
         """Raise if an environment may not be stepped."""
         if not self._has_begun:
-            raise ResetNeeded(f"{self.name}: no episode has begun {_where(~self._was_reset)}: call reset() first")
+            raise ResetNeeded(
+                f"{self.name}: no episode has begun {environments_where(~self._was_reset)}: call reset() first"
+            )
         if self.autoreset_mode is AutoresetMode.DISABLED and _any(self._is_over):
             raise ResetNeeded(
-                f"{self.name}: the episode is over {_where(self._is_over)}: call "
+                f"{self.name}: the episode is over {environments_where(self._is_over)}: call "
                 f'reset(options={{"reset_mask": terminated}}) before the next step(), or make the environment with '
                 f'autoreset_mode="NextStep" or "SameStep"'
             )
@@ -232,22 +216,6 @@ class TabularVectorEnv(TabularTask, gym.vector.VectorEnv[Any, Any, Any]):
         return tuple(self._draw(mode, *past) for past in pasts)
 
 
-def _seed_list(seed: Any, num_envs: int) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-    """Return which environments get a seed and the seeds ``[num_envs]``, 0 where there is none."""
-    if len(seed) != num_envs:
-        raise ValueError(f"reset(seed=[...]) must have one seed per environment, {num_envs}, got {len(seed)}")
-    given = np.array([*seed, None], dtype=object)[:-1]
-    chosen = np.not_equal(given, np.array(None, dtype=object)).astype(bool)
-    values = np.array(given[chosen].tolist(), dtype=None if chosen.any() else np.int64)
-    if values.dtype.kind not in "iu" or values.ndim != 1:
-        raise TypeError(f"reset(seed=[...]) must hold integers in [0, 2**63) or None, got {seed!r}")
-    if values.size and not (values.min() >= 0 and values.max() <= MAX_SEED):
-        raise ValueError(f"reset(seed=[...]) must hold integers in [0, 2**63), got {seed!r}")
-    seeds = np.zeros(num_envs, dtype=np.int64)
-    seeds[chosen] = values
-    return chosen, seeds
-
-
 def _definer(kind: type, name: str) -> type:
     """Return the class that defines what a class inherits under a name."""
     return next(each for each in kind.__mro__ if name in vars(each))
@@ -258,7 +226,8 @@ def _any(which: NDArray[np.bool_]) -> bool:
     return bool(np.count_nonzero(which))
 
 
-def _where(which: NDArray[np.bool_]) -> str:
+def environments_where(which: NDArray[np.bool_]) -> str:
+    """Say which environments a mask ``[num_envs]`` takes, for messages."""
     indices = np.flatnonzero(which)
     shown = ", ".join(map(str, indices[:5]))
     return f"in environment{'s' if indices.size > 1 else ''} {shown}{', ...' if indices.size > 5 else ''}"
