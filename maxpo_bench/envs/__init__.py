@@ -7,8 +7,7 @@ Names load on first use, so that registering the environments costs next to noth
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from maxpo_bench.envs.registration import (
     ENVIRONMENTS,
@@ -16,6 +15,7 @@ from maxpo_bench.envs.registration import (
     TEXT_ENVIRONMENTS,
     register_environments,
 )
+from maxpo_bench.lazy import lazy_names
 
 if TYPE_CHECKING:
     from maxpo_bench.envs.bandit import BanditEnv, BanditVectorEnv
@@ -98,12 +98,4 @@ _MODULES = {
     "one_hot": "wrappers",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -13,8 +13,9 @@ Names load on first use: importing this package loads nothing that `import maxpo
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from maxpo_bench.lazy import lazy_names
 
 if TYPE_CHECKING:
     from maxpo_bench.evaluation.curves import Curves, Point, doubling_ks, estimate_curves
@@ -63,12 +64,4 @@ _MODULES = {
     "unseen_bound": "support",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -5,8 +5,9 @@ Names load on first use: prompts and reward functions need no torch.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from maxpo_bench.lazy import lazy_names
 
 if TYPE_CHECKING:
     from maxpo_bench.llm.loss import group_policy_loss
@@ -23,12 +24,4 @@ __all__ = [
 
 _MODULES = {name: "prompts" for name in __all__} | {"group_policy_loss": "loss"}
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -5,8 +5,9 @@ Names load on first use: importing this package loads neither sympy nor any data
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from maxpo_bench.lazy import lazy_names
 
 if TYPE_CHECKING:
     from maxpo_bench.envs.tasks.dataset_files import DataError, MissingDataError
@@ -94,12 +95,4 @@ _MODULES = {
     "unregister_task": "registry",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name in _MODULES:
-        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)
