@@ -119,6 +119,13 @@ def test_answers_are_judged_by_digits_and_value(answer: str, status: str) -> Non
     assert Countdown().grade([problem], [answer])[0].status == status
 
 
+def test_repeated_digits_count_as_often_as_they_are_given() -> None:
+    problem = Problem("x", "1122=006:", "1+2*1*2", {"digits": "1122", "target": 6})
+    answers = ["1+2*1*2", "2+2+1+1", "1+2*2", "1+1*2+2", "2*2+1+1*1", "2*2+2"]
+    grades = Countdown().grade([problem] * len(answers), answers)
+    assert [grade.status for grade in grades] == ["correct"] * 2 + ["wrong", "correct", "wrong", "wrong"]
+
+
 @pytest.mark.parametrize("spelling", ["7*2-5", r"7 \times 2 - 5", r"7\cdot2-5", "7 × 2 \N{MINUS SIGN} 5", "$7*2-5$."])
 def test_the_signs_of_mathematics_are_read(spelling: str) -> None:
     problem = Problem("x", "257=009:", "7*2-5", {"digits": "257", "target": 9})

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import islice
 
+import numpy as np
 import pytest
 from procedural_levels import procedural
 
@@ -41,6 +43,38 @@ def test_chain_sums(difficulty: int) -> None:
         assert problem.metadata["expression"] == found[1]
         seen_signs |= set(signs)
     assert seen_signs == {"+", "-"}
+
+
+class Rows:
+    """Stands for a generator that draws the given rows."""
+
+    def __init__(self, *rows: list[int]) -> None:
+        self.rows = np.array(rows)
+
+    def integers(self, *arguments: object, **named: object) -> np.ndarray:
+        return self.rows
+
+
+@pytest.mark.parametrize(
+    ("name", "difficulty", "same", "other"),
+    [
+        # place of the product, three terms, two factors, three signs
+        ("chain_sum", 4, ([0, 4, 5, 6, 7, 8, 1, 1, 1], [2, 6, 4, 5, 8, 7, 1, 1, 1]), [0, 4, 5, 6, 7, 8, 1, 1, 0]),
+        ("modular", 1, ([3, 8, 2], [8, 3, 2]), [3, 8, 3]),
+        ("modular", 2, ([3, 8, 2], [8, 3, 2]), [3, 7, 2]),
+        ("modular", 3, ([3, 8, 5, 2], [8, 3, 5, 2]), [3, 5, 8, 2]),
+        ("modular", 5, ([1, 5, 6, 7, 0], [1, 6, 5, 7, 0]), [5, 1, 6, 7, 0]),
+        # what is asked, integer part, three numbers
+        ("comparison", 1, ([0, 0, 5, 900, 77], [0, 9, 900, 77, 5]), [1, 0, 5, 900, 77]),
+    ],
+)
+def test_what_asks_the_same_shares_a_key(
+    name: str, difficulty: int, same: tuple[list[int], list[int]], other: list[int]
+) -> None:
+    draws = procedural(name, difficulty=difficulty)._draws(Rows(*same, other))  # pyright: ignore[reportArgumentType]
+    (first, one), (second, two), (third, _) = islice(draws, 3)
+    assert first == second != third
+    assert one != two
 
 
 def test_chains_in_another_order_share_a_key() -> None:
