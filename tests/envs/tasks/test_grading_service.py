@@ -13,6 +13,7 @@ import pytest
 from service_processes import boxed, session, wait_until, workers_of, zygote_of
 
 from maxpo_bench.envs.tasks import STATUSES, Grade, Grader, GraderError, agrade_answers, grade_answers
+from maxpo_bench.envs.tasks.grading import service
 from maxpo_bench.envs.tasks.grading.api import shared_grader
 
 MakeGrader = Callable[..., Grader]
@@ -109,10 +110,10 @@ def test_any_text_reaches_the_comparison_unchanged(make_grader: MakeGrader, text
     assert grades[0].extracted == text
 
 
-def test_a_long_gold_passes(make_grader: MakeGrader):
-    """A gold larger than the socket's buffer: the rest is written when the worker has read the first part."""
-    grader = make_grader(1)
-    assert statuses(grader.grade(["g" * 5_000_000, "a"], boxed("x", "a"))) == ["wrong", "correct"]
+def test_texts_larger_than_the_buffer_of_a_socket_pass(make_grader: MakeGrader):
+    """The rest is written when the worker has read the first part."""
+    pool = make_grader(1)._pool
+    assert pool.submit([("g" * 2_000_000, "x"), ("a", "a")]).result() == ["wrong", "correct"]
 
 
 def test_a_thousand_answers_keep_their_places(make_grader: MakeGrader):
@@ -153,11 +154,25 @@ def test_bad_texts_are_named():
             grader.grade(["5"], [None])  # type: ignore[list-item]
         with pytest.raises(TypeError, match="golds is one string"):
             grader.grade("55", ["a", "b"])
+        with pytest.raises(ValueError, match=r"golds\[1\] has 10001 characters"):
+            grader.grade(["5", "x" * 10_001], ["a", "b"])
         with pytest.raises(ValueError, match="2 golds and 1 completions"):
             grader.grade(["5", "5"], ["a"])
         with pytest.raises(ValueError, match="2 golds and 1 completions"):
             asyncio.run(grader.agrade(["5", "5"], ["a"]))
         assert sum(grader.counts.values()) == 0
+
+
+def test_an_answer_that_cannot_be_read_costs_itself_only(monkeypatch: pytest.MonkeyPatch):
+    def read(text: str) -> str:
+        if "(((" in text:
+            raise RecursionError("too deep")
+        return text
+
+    monkeypatch.setattr(service, "normalise", read)
+    with Grader() as grader:
+        assert statuses(grader.grade(["5"] * 3, boxed("5", "(((", "6"))) == ["correct", "crash", "wrong"]
+        assert grader.stats().last_failure == "reading '(((' raised RecursionError: too deep"
 
 
 def test_a_pickled_grader_has_the_same_settings():

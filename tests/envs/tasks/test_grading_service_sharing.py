@@ -312,6 +312,22 @@ def test_ctrl_c_interrupts_grade_and_leaves_the_grader_usable(run_script: RunScr
     wait_until(lambda: session(zygote) == set())
 
 
+def test_signals_that_the_process_ignores_or_blocks_do_no_harm(run_script: RunScript):
+    process, _ = run_script("""
+        grader.close()
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
+        grader = service.Grader(2, time_limit=0.1, judge="service_judges:obey")
+        print(*[grade.status for grade in grader.grade(["a"] * 3, boxed("a", "sleep:1000", "exit"))])
+        os.kill(grader._pool.crew.launcher.pid, signal.SIGKILL)
+        print(*[grade.status for grade in grader.grade(["b"] * 2, boxed("b", "compute"))])
+    """)
+    assert line_of(process) == "correct timeout crash"
+    assert line_of(process) == "correct timeout"
+    assert process.wait() == 0
+
+
 def test_ctrl_c_in_a_terminal_does_not_reach_the_workers(make_grader: MakeGrader):
     """A terminal sends SIGINT to its whole process group; the grader's processes are in another."""
     grader = make_grader(1)

@@ -13,10 +13,8 @@ from maxpo_bench.envs.tasks.grading.crew import START_LIMIT_S, Crew
 from maxpo_bench.envs.tasks.grading.jobs import Job, JobQueue, Pair, Verdict
 from maxpo_bench.envs.tasks.grading.link import WorkerLink
 
-# A worker is given jobs ahead so that it does not wait for the dispatcher between two of them.
-JOBS_AHEAD = 4
-# From here on a comparison is slow: what waits behind it goes to other workers. Honest ones take 1 to 30 ms.
-SLOW_S = 0.1
+# A comparison that nobody waits for any more may go on for so long, since it is about to end: most take 1 to 30 ms.
+PATIENCE_S = 0.1
 # A fresh worker is as fast, and whatever the libraries have hoarded in the old one is gone.
 JOBS_PER_WORKER = 20_000
 MAX_DEATHS = 2
@@ -29,8 +27,11 @@ class Dispatcher:
 
     The clock of a job starts when its worker reports to begin it, so that no job is charged for waiting. At the limit
     the worker is killed and the verdict is "timeout". A worker that dies over a job is replaced, and the job is tried
-    once more, at the end of the queue, before the verdict is "crash". Jobs that a killed worker had not begun go back
-    to the head of the queue and are not charged.
+    once more, at the end of the queue, before the verdict is "crash". A job whose worker never started, or ended with
+    the zygote, goes back to the head of the queue and is not charged.
+
+    A worker is given one job at a time: nothing ever waits behind a slow one while another worker is idle, and the
+    tenth of a millisecond between two jobs is small beside the milliseconds that a comparison takes.
 
     Args:
         crew: the processes.
@@ -51,7 +52,7 @@ class Dispatcher:
         self._selector = selector
         self._remember = remember
         self._limit = crew.settings.time_limit
-        self._slow = min(SLOW_S, self._limit)
+        self._patience = min(PATIENCE_S, self._limit)
 
     def step(self) -> None:
         """Hand out what waits, sleep until something happens or a limit is reached, and deal with it.
@@ -64,7 +65,8 @@ class Dispatcher:
             key.data()
         now = time.monotonic()
         for link in list(self._crew.workers.values()):
-            self._watch_clock(link, now)
+            if link.number in self._crew.workers:
+                self._watch_clock(link, now)
 
     def abandon(self) -> str:
         """End all processes; return the end of what they wrote to stderr."""
@@ -78,25 +80,18 @@ class Dispatcher:
         if not self._queue:
             return
         self._start_workers(len(self._queue))
-        now = time.monotonic()
-        links = [
-            link
-            for link in self._crew.workers.values()
-            if not link.is_retiring and (link.begun_at is None or now - link.begun_at < self._slow)
-        ]
-        for depth in range(JOBS_AHEAD):
-            for link in links:
-                if len(link.jobs) <= depth:
-                    job = self._queue.take()
-                    if job is None:
-                        return
-                    link.assign(job)
-                    if link.wants_to_write:
-                        self._selector.modify(link.socket, _BOTH, partial(self._hear, link))
+        for link in self._crew.workers.values():
+            if link.job is None:
+                job = self._queue.take()
+                if job is None:
+                    return
+                link.assign(job)
+                if link.wants_to_write:
+                    self._selector.modify(link.socket, _BOTH, partial(self._hear, link))
 
     def _start_workers(self, waiting: int) -> None:
         crew = self._crew
-        idle = sum(not link.jobs for link in crew.workers.values())
+        idle = sum(link.job is None for link in crew.workers.values())
         room = crew.settings.workers - len(crew.workers)
         for _ in range(min(room, waiting - idle)):
             if time.monotonic() < crew.resting_until:
@@ -115,32 +110,26 @@ class Dispatcher:
         """Return the seconds until a limit is reached, None where none is ahead."""
         next_at = self._crew.resting_until if self._queue and self._crew.resting_until > time.monotonic() else math.inf
         for link in self._crew.workers.values():
-            if link.begun_at is not None:
-                is_due = len(link.jobs) > 1 or not link.jobs[0].waiters
-                next_at = min(next_at, link.begun_at + (self._slow if is_due else self._limit))
+            if link.job is not None and link.begun_at is not None:
+                next_at = min(next_at, link.begun_at + (self._limit if link.job.waiters else self._patience))
             elif link.owes_report:
                 next_at = min(next_at, link.silent_since + START_LIMIT_S)
         return None if next_at == math.inf else max(0.0, next_at - time.monotonic())
 
     def _watch_clock(self, link: WorkerLink, now: float) -> None:
-        if link.begun_at is None:
+        if link.job is None or link.begun_at is None:
             if link.owes_report and now - link.silent_since >= START_LIMIT_S:
                 self._discard(link)
                 self._crew.note_failed_start(f"one has not reported for {START_LIMIT_S:g} s")
         elif now - link.begun_at >= self._limit:
             self._hear(link)  # it may have answered while this thread was not running
-            if link.number in self._crew.workers and link.begun_at is not None and now - link.begun_at >= self._limit:
-                self._finish(link.jobs.popleft(), "timeout")
-                link.begun_at = None
+            if link.job is not None and link.begun_at is not None and now - link.begun_at >= self._limit:
+                self._finish(link.release(), "timeout")
                 self._crew.killed += 1
                 self._discard(link)
-        elif now - link.begun_at >= self._slow:
-            if not link.jobs[0].waiters and self._queue.abandon(link.jobs[0]):
-                link.jobs.popleft()
-                self._discard(link)
-            elif len(link.jobs) > 1:
-                self._queue.put_back(link.take_back())
-                link.is_retiring = True
+        elif now - link.begun_at >= self._patience and not link.job.waiters and self._queue.abandon(link.job):
+            link.release()
+            self._discard(link)
 
     def _hear(self, link: WorkerLink) -> None:
         """Deal with what a worker has reported, or with its end."""
@@ -153,11 +142,10 @@ class Dispatcher:
         lines, is_gone = link.read()
         for line in lines:
             self._note(link, line)
-            if link.is_retiring and link.begun_at is None:
-                self._discard(link)
-                return
         if is_gone:
             self._bury(link)
+        elif link.job is None and link.judged >= JOBS_PER_WORKER:
+            self._discard(link)
 
     def _note(self, link: WorkerLink, line: bytes) -> None:
         kind = line[:1]
@@ -171,22 +159,26 @@ class Dispatcher:
         else:
             if kind == wire.RAISED:
                 self._crew.last_failure = f"a comparison raised {line[1:].decode('utf-8', 'replace')}"
-            link.begun_at = None
             link.judged += 1
-            link.is_retiring = link.is_retiring or link.judged >= JOBS_PER_WORKER
             self._crew.note_success()
-            self._finish(link.jobs.popleft(), _ANSWERS.get(kind, "crash"))
+            self._finish(link.release(), _ANSWERS.get(kind, "crash"))
 
-    def _finish(self, job: Job, verdict: Verdict, is_lasting: bool = True) -> None:
+    def _finish(self, job: Job | None, verdict: Verdict, is_lasting: bool = True) -> None:
+        assert job is not None  # a worker answers what it was given, and once
         if is_lasting:
             self._remember(job.pair, verdict)
         self._queue.finish(job, verdict)
 
     def _discard(self, link: WorkerLink, is_dead: bool = False) -> None:
-        """End a worker; its jobs go back."""
-        self._queue.put_back(link.jobs)
+        """End a worker; a job that it has goes back."""
+        self._put_back(link)
         self._selector.unregister(link.socket)
         self._crew.end_worker(link, is_dead)
+
+    def _put_back(self, link: WorkerLink) -> None:
+        job = link.release()
+        if job is not None:
+            self._queue.put_first(job)
 
     def _bury(self, link: WorkerLink) -> None:
         """Deal with a worker that has ended by itself."""
@@ -194,14 +186,16 @@ class Dispatcher:
         if self._crew.launcher.is_gone():
             self._replace_zygote()
             return
-        if link.begun_at is not None:
-            self._charge(link, link.jobs.popleft(), time.monotonic() - link.begun_at)
+        if link.job is not None and (link.is_ready or link.ran_out_of_memory):
+            self._charge(link, link.job)
         self._discard(link, is_dead=True)
         if not link.is_ready:
             self._crew.note_failed_start(self._crew.last_failure or "one ended before it was ready")
 
-    def _charge(self, link: WorkerLink, job: Job, seconds: float) -> None:
+    def _charge(self, link: WorkerLink, job: Job) -> None:
         """Decide about the job that a worker died over."""
+        seconds = 0.0 if link.begun_at is None else time.monotonic() - link.begun_at
+        link.release()
         job.deaths += 1
         if seconds >= self._limit:
             self._finish(job, "timeout")  # its own clock killed it first
@@ -218,7 +212,7 @@ class Dispatcher:
     def _replace_zygote(self) -> None:
         """Return all jobs to the queue, none charged: the workers end because the zygote has."""
         for link in self._crew.workers.values():
-            self._queue.put_back(link.jobs)
+            self._put_back(link)
         stderr = self.abandon()
         self._crew.note_failed_start(f"the process that starts them has ended; its last output: {stderr or 'none'}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from dataclasses import dataclass, field
 from typing import Literal
@@ -91,10 +91,10 @@ class JobQueue:
                 self._drop(job)
         return None
 
-    def put_back(self, jobs: Iterable[Job]) -> None:
-        """Return jobs that have not begun to the head of the queue, in their order."""
+    def put_first(self, job: Job) -> None:
+        """Return a job that has not begun to the head of the queue."""
         with self._lock:
-            self._waiting.extendleft(reversed(list(jobs)))
+            self._waiting.appendleft(job)
 
     def put_last(self, job: Job) -> None:
         """Return a job to the end of the queue."""

@@ -22,6 +22,7 @@ from maxpo_bench.envs.tasks.grading.pool import Pool
 from maxpo_bench.envs.tasks.grading.tally import GraderStats, Tally
 
 MAX_EXTRACTED_LENGTH = 1000
+MAX_GOLD_LENGTH = 10_000
 MIN_MEMORY_LIMIT = 256 * 2**20
 
 _JUDGE = "maxpo_bench.envs.tasks.grading.judge:judge"
@@ -111,7 +112,7 @@ class Grader:
 
         Raises:
             TypeError: a gold or a completion is not a string.
-            ValueError: the two have different lengths, or the grader is closed.
+            ValueError: the two have different lengths, a gold has more than 10,000 characters, or the grader is closed.
             GraderError: the worker processes cannot be started; no completion has been graded.
         """
         _check(golds, completions)
@@ -194,8 +195,12 @@ class Grader:
                 sheet.grades.append(None if verdict is None else Grade(verdict, extracted))
 
     def _known_verdict(self, sheet: _Sheet, gold: str, extracted: str) -> Verdict | None:
-        pair = normalise(gold), normalise(extracted)
-        is_right = fast_verdict(*pair)
+        try:
+            pair = normalise(gold), normalise(extracted)
+            is_right = fast_verdict(*pair)
+        except Exception as error:  # a fault of ours over one answer must not cost a whole batch
+            self._pool.crew.last_failure = f"reading {extracted!r} raised {type(error).__name__}: {error}"
+            return "crash"
         if is_right is not None:
             sheet.sources["fast"] += 1
             return "correct" if is_right else "wrong"
@@ -224,6 +229,11 @@ def _check(golds: Sequence[str], completions: Sequence[str]) -> None:
         for index, text in enumerate(texts):
             if not isinstance(text, str):
                 raise TypeError(f"{name}[{index}] must be a string, got {text!r} of type {type(text).__name__}")
+    for index, gold in enumerate(golds):
+        if len(gold) > MAX_GOLD_LENGTH:
+            raise ValueError(
+                f"golds[{index}] has {len(gold)} characters, more than {MAX_GOLD_LENGTH}: is it an answer?"
+            )
     if len(golds) != len(completions):
         raise ValueError(f"{len(golds)} golds and {len(completions)} completions: give one gold per completion")
 

@@ -78,7 +78,6 @@ _CORRECT, _WRONG, _NO_MEMORY = pack_line(CORRECT), pack_line(WRONG), pack_line(O
 
 def _end_with(parent: int) -> None:
     """End this process when the zygote ends (Linux: by the kernel; elsewhere the closed socket ends it)."""
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the kernel was told
@@ -87,6 +86,8 @@ def _end_with(parent: int) -> None:
 
 def _limit(memory_limit: int) -> None:
     """Limit memory, write nothing anywhere: no core dump, no file, no output."""
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("1000")  # where the machine's memory runs out, a worker ends and not the user's process
     import resource
 
     for kind, value in ((resource.RLIMIT_AS, memory_limit), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, 0)):

@@ -35,7 +35,7 @@ def main() -> None:
     settings = json.loads(sys.argv[1])
     control = socket.socket(fileno=settings["descriptor"])
     control.set_inheritable(False)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _reset_signals()
     try:
         judge = load_judge(settings["judge"])
     except BaseException as error:
@@ -47,6 +47,14 @@ def main() -> None:
     gc.freeze()
     control.sendall(pack_line(READY))
     Zygote(control, judge, settings["time_limit"], settings["memory_limit"]).run()
+
+
+def _reset_signals() -> None:
+    """Undo what the user's process left: an ignored SIGCHLD would bury workers unseen, a blocked SIGALRM never act."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGCHLD, signal.SIGALRM, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def load_judge(name: str) -> Judge:
