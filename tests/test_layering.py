@@ -7,12 +7,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "maxpo_bench"
-BASE = {"registry", "seeding", "compiled", "lazy"}
+BASE = {"registry", "seeding", "compiled", "lazy", "json_lines"}
 ALLOWED = {
     "registry": set(),
     "seeding": set(),
     "compiled": set(),
     "lazy": set(),
+    "json_lines": set(),
     "estimators": BASE,
     "objectives": BASE | {"estimators"},
     "stats": BASE,

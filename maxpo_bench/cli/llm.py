@@ -67,7 +67,12 @@ def prepare(
 
 @llm.command()
 def grade(
-    file: Annotated[Path, typer.Argument(help="JSON Lines: problem_id, completion, gold, optionally sample.")],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="JSON Lines: problem_id (or id), completion, gold (or answer), optionally sample; .gz too."
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", help="Scored samples, one line each; a second call goes on.")],
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Take the golds from this data set, by problem_id.")

@@ -21,7 +21,9 @@ def finish(run: Callable[[], int]) -> NoReturn:
     try:
         code = run()
     except KeyboardInterrupt:
-        command = shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]])
+        name = Path(sys.argv[0]).name
+        program = ["python", "-m", "maxpo_bench.cli"] if name == "__main__.py" else [name]
+        command = shlex.join([*program, *sys.argv[1:]])
         print(f"interrupted; to go on: {command}", file=sys.stderr)
         code = 130
     raise typer.Exit(code)

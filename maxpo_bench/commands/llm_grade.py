@@ -5,28 +5,51 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any
 
 from maxpo_bench.commands.progress import counting
-from maxpo_bench.envs.tasks.grade import STATUSES
-from maxpo_bench.envs.tasks.grading.extract import box_answer
+from maxpo_bench.commands.ungraded import VERDICT, Sample, SampleFile
+from maxpo_bench.envs.tasks.grade import STATUSES, Grade
 from maxpo_bench.envs.tasks.grading.service import Grader
+from maxpo_bench.json_lines import parse_object
 
-VERDICT = ("correct", "status", "extracted")
-BATCH = 1024
-_AGREES, _DIFFERS = "label agrees", "label differs"
-READ = ("id", "problem_id", "completion", "answer", *VERDICT)
+SECONDS_PER_BATCH = 2.0
+FIRST_BATCH, LARGEST_BATCH = 32, 8192
+SHOWN = 5
 
 
-class _Sample(NamedTuple):
-    """One line to grade. What stands beside the completion in `kept` goes into the scored line unchanged."""
+@dataclass
+class _Result:
+    """What all scored lines come to."""
 
-    kept: dict[str, Any]
-    completion: str
+    statuses: Counter[str] = field(default_factory=Counter)
+    agreeing: int = 0
+    differing: list[str] = field(default_factory=list)
+    other_golds: int = 0
+    found: int = 0
+
+    def add(self, sample: Sample, verdict: dict[str, Any]) -> None:
+        """Count one scored line."""
+        self.statuses[verdict["status"]] += 1
+        self.other_golds += sample.file_gold not in (None, sample.kept["gold"])
+        if "label" not in sample.kept:
+            return
+        if bool(sample.kept["label"]) == verdict["correct"]:
+            self.agreeing += 1
+        else:
+            self.differing.append(
+                f"{sample.where}: {sample.kept['problem_id']} has label {sample.kept['label']!r}, graded "
+                f"{verdict['status']}; gold {sample.kept['gold']!r}, read {verdict['extracted']!r}"
+            )
 
 
 def run_llm_grade(
@@ -49,7 +72,7 @@ def run_llm_grade(
         out: the same lines without the completion, with `correct`, `status` and `extracted`. What `correct` was in
             `file` becomes `label`, and the agreement with it is counted.
         dataset: take the golds from this data set by `problem_id`, in place of the lines' own.
-        split: of the data set.
+        split: of the data set; None: "test".
         data_dir: folder of local data sets.
         markers: texts before the answer in the data set's own format; what they mark is boxed first. Without one only
             a box counts.
@@ -59,98 +82,26 @@ def run_llm_grade(
         as_json: print the counts as JSON.
 
     Raises:
-        ValueError: a line is not what it must be, or `out` belongs to other samples.
+        ValueError: a line is not what it must be, or `out` belongs to other samples or is being written.
     """
+    if dataset is None and (split is not None or data_dir is not None):
+        raise ValueError("--split and --data-dir say where --dataset is: give it too, or leave them out")
+    if out.name.endswith(".gz"):
+        raise ValueError(f"--out {out}: scored samples are not compressed, so that an interruption loses nothing")
     golds = None if dataset is None else _golds(dataset, split, data_dir)
-    total = sum(1 for _ in _samples(file, golds, markers))
-    counts: Counter[str] = Counter()
-    done = _count_graded(out, _samples(file, golds, markers), counts)
-    with (
-        Grader(workers, time_limit=time_limit) as grader,
-        counting("grading", quiet=quiet) as progress,
-        out.open("a", encoding="utf-8") as sink,
-    ):
-        remaining = islice(_samples(file, golds, markers), done, None)
-        while batch := list(islice(remaining, BATCH)):
-            _grade_batch(grader, batch, sink, counts)
-            done += len(batch)
-            if progress is not None:
-                progress(done, total)
-    _print_counts(counts, out, as_json=as_json, quiet=quiet)
+    samples = SampleFile(file, dataset, golds, tuple(markers))
+    total = samples.check()
+    if out.exists() and out.samefile(file):
+        raise ValueError(f"--out {out} is the file of the completions: give another")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(out) as sink:
+        result = _read_graded(out, samples)
+        with Grader(workers, time_limit=time_limit) as grader, counting("grading", quiet=quiet) as progress:
+            for done in _grade(grader, islice(samples, result.found, None), sink, result):
+                if progress is not None:
+                    progress(done, total)
+    _print_result(result, out, as_json=as_json, quiet=quiet)
     return 0
-
-
-def _grade_batch(grader: Grader, batch: list[_Sample], sink: Any, counts: Counter[str]) -> None:
-    grades = grader.grade([sample.kept["gold"] for sample in batch], [sample.completion for sample in batch])
-    for sample, grade in zip(batch, grades, strict=True):
-        verdict = {"correct": grade.correct, "status": grade.status, "extracted": grade.extracted}
-        sink.write(json.dumps({**sample.kept, **verdict}) + "\n")
-        _count(counts, sample, grade.status)
-    sink.flush()
-    os.fsync(sink.fileno())
-
-
-def _count(counts: Counter[str], sample: _Sample, status: str) -> None:
-    counts[status] += 1
-    if "label" in sample.kept:
-        counts[_AGREES if bool(sample.kept["label"]) == (status == "correct") else _DIFFERS] += 1
-
-
-def _samples(file: Path, golds: dict[str, str] | None, markers: list[str]) -> Iterator[_Sample]:
-    """Yield the samples of a file; those of a problem that are not numbered are numbered as they come."""
-    seen: Counter[str] = Counter()
-    for number, line in _lines(file):
-        row = _row(line, f"{file}:{number}")
-        problem, where = _text(row, ("problem_id", "id"), f"{file}:{number}"), f"{file}:{number}"
-        completion = _text(row, ("completion",), where)
-        kept = {
-            "problem_id": problem,
-            "sample": row.pop("sample", seen[problem]),
-            "gold": _gold(row, problem, golds, where),
-        }
-        seen[problem] += 1
-        if "correct" in row:
-            kept["label"] = row.pop("correct")
-        kept |= {name: value for name, value in row.items() if name not in (*kept, *READ)}
-        if markers:
-            kept["marker"] = markers
-            completion = box_answer(completion, *markers)
-        yield _Sample(kept, completion)
-
-
-def _gold(row: dict[str, Any], problem: str, golds: dict[str, str] | None, where: str) -> str:
-    if golds is None:
-        return _text(row, ("gold", "answer"), where)
-    if problem not in golds:
-        raise ValueError(f"{where}: the data set has no problem {problem!r}: give --dataset and --split of this file")
-    return golds[problem]
-
-
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
-    """Yield numbered lines that are not blank; only a line feed ends one, since texts hold other separators."""
-    with file.open(encoding="utf-8", newline="\n") as source:
-        yield from ((number, line) for number, line in enumerate(source, 1) if line.strip())
-
-
-def _row(line: str, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"{where}: not a line of JSON: {error}") from None
-    if not isinstance(row, dict):
-        raise ValueError(f'{where}: must be an object such as {{"problem_id": ..., "completion": ...}}')
-    return row
-
-
-def _text(row: dict[str, Any], names: tuple[str, ...], where: str) -> str:
-    for name in names:
-        if name in row:
-            if not isinstance(row[name], str):
-                raise ValueError(f"{where}: {name!r} must be text, got {row[name]!r:.80}")
-            return row[name]
-    raise ValueError(
-        f"{where}: has no {' or '.join(map(repr, names))}; it has {', '.join(map(repr, row)) or 'nothing'}"
-    )
 
 
 def _golds(dataset: str, split: str | None, data_dir: Path | None) -> dict[str, str]:
@@ -160,36 +111,128 @@ def _golds(dataset: str, split: str | None, data_dir: Path | None) -> dict[str, 
     return {problem.id: problem.answer for problem in problems}
 
 
-def _count_graded(out: Path, samples: Iterable[_Sample], counts: Counter[str]) -> int:
-    """Return how many samples are graded in `out`, cutting off a line that an interruption tore."""
-    if not out.exists():
-        out.parent.mkdir(parents=True, exist_ok=True)
-        return 0
-    whole = out.read_bytes()
-    end = whole.rfind(b"\n") + 1
-    if end < len(whole):
+@contextmanager
+def _locked(out: Path) -> Iterator[IO[str]]:
+    """Open a file for appending that no other call may write."""
+    import fcntl
+
+    with out.open("a", encoding="utf-8") as sink:
+        try:
+            fcntl.flock(sink, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ValueError(f"{out} is being written by another call: wait for it, or give another --out") from None
+        yield sink
+
+
+def _read_graded(out: Path, samples: SampleFile) -> _Result:
+    """Return what is graded in `out`, and cut off the beginning of a line where an interruption tore it.
+
+    Nothing is cut off before every line there is known to come from these samples.
+    """
+    data = out.read_bytes()
+    whole, torn = data[: (end := data.rfind(b"\n") + 1)], data[end:]
+    result, known = _Result(), iter(samples)
+    for number, line in enumerate(whole.split(b"\n")[:-1], 1):
+        row, sample = parse_object(line, f"{out}:{number}"), next(known, None)
+        told = {name: value for name, value in row.items() if name not in VERDICT}
+        if sample is None or told != sample.kept:
+            reason = "there are fewer now" if sample is None else f"they differ in {_difference(told, sample.kept)}"
+            raise ValueError(_not_ours(f"{out}:{number}", reason))
+        result.add(sample, row)
+        result.found += 1
+    if torn:
+        expected = b"" if (sample := next(known, None)) is None else json.dumps(sample.kept)[:-1].encode()
+        if not expected or torn[: len(expected)] != expected[: len(torn)]:
+            raise ValueError(_not_ours(str(out), "its last line does not end, and no interruption made it"))
         os.truncate(out, end)
-    rows = [_row(line, f"{out}:{number}") for number, line in _lines(out)]
-    known = iter(samples)
-    for number, row in enumerate(rows, 1):
-        sample = next(known, None)
-        if sample is None or {name: value for name, value in row.items() if name not in VERDICT} != sample.kept:
-            raise ValueError(f"{out}:{number} is not of the same samples: give another --out, or remove it")
-        _count(counts, sample, row["status"])
-    return len(rows)
+    return result
 
 
-def _print_counts(counts: Counter[str], out: Path, *, as_json: bool, quiet: bool) -> None:
-    statuses = {status: counts[status] for status in STATUSES if counts[status]}
-    labels = {"agree": counts[_AGREES], "differ": counts[_DIFFERS]}
+def _not_ours(where: str, reason: str) -> str:
+    return f"{where} was not graded from these samples ({reason}): give another --out, or remove it"
+
+
+def _difference(told: dict[str, Any], kept: dict[str, Any]) -> str:
+    return ", ".join(name for name in {**told, **kept} if told.get(name) != kept.get(name))
+
+
+def _grade(grader: Grader, samples: Iterator[Sample], sink: IO[str], result: _Result) -> Iterator[int]:
+    """Grade batches of about as many samples as take two seconds, two at a time; yield how many lines are written.
+
+    While the slowest comparison of one batch goes on, the other workers have the next.
+    """
+    size = FIRST_BATCH
+    with ThreadPoolExecutor(2) as threads:
+        begin = partial(_begin, grader, samples, threads)
+        now, then, start = begin(size), begin(size), time.monotonic()
+        while now is not None:
+            _write(now[0], _result_of(now[1], grader), sink, result)
+            yield result.statuses.total()
+            pace = SECONDS_PER_BATCH / max(time.monotonic() - start, 1e-3)
+            size = int(min(max(size * min(pace, 4.0), FIRST_BATCH / 2), LARGEST_BATCH))
+            now, then, start = then, begin(size), time.monotonic()
+
+
+def _result_of(grades: Future[list[Grade]], grader: Grader) -> list[Grade]:
+    """Wait for grades; an interruption ends what is being compared, or the threads would wait for it."""
+    try:
+        return grades.result()
+    except BaseException:
+        grader.close()
+        raise
+
+
+def _write(batch: list[Sample], grades: list[Grade], sink: IO[str], result: _Result) -> None:
+    for sample, grade in zip(batch, grades, strict=True):
+        verdict = {"correct": grade.correct, "status": grade.status, "extracted": grade.extracted}
+        sink.write(json.dumps({**sample.kept, **verdict}) + "\n")
+        result.add(sample, verdict)
+    sink.flush()
+    os.fsync(sink.fileno())
+
+
+def _begin(
+    grader: Grader, samples: Iterator[Sample], threads: Executor, size: int
+) -> tuple[list[Sample], Future[list[Grade]]] | None:
+    """Begin to grade the next samples, None where there are no more."""
+    if not (batch := list(islice(samples, size))):
+        return None
+    golds, completions = [sample.kept["gold"] for sample in batch], [sample.completion for sample in batch]
+    return batch, threads.submit(grader.grade, golds, completions)
+
+
+def _print_result(result: _Result, out: Path, *, as_json: bool, quiet: bool) -> None:
+    statuses = {status: result.statuses[status] for status in STATUSES if result.statuses[status]}
     total = sum(statuses.values())
     if as_json:
         from maxpo_bench.cli.shared import print_json
 
-        print_json({"out": str(out), "samples": total, "statuses": statuses, "labels": labels})
+        labels = {"agree": result.agreeing, "differ": result.differing}
+        counts = {"samples": total, "graded_before": result.found, "other_golds": result.other_golds}
+        print_json({"out": str(out), **counts, "statuses": statuses, "labels": labels})
     elif not quiet:
-        print(f"{total} samples in {out}: {', '.join(f'{status} {n}' for status, n in statuses.items()) or 'none'}")
-        if any(labels.values()):
-            print(f"labels in the file: {labels['agree']} agree, {labels['differ']} differ")
-        if "timeout" in statuses or "crash" in statuses:
-            print("timeouts and crashes count as not correct; --time-limit allows more time", file=sys.stderr)
+        before = f" ({result.found} of them graded before)" if result.found else ""
+        print(f"{total} samples in {out}{before}: {', '.join(f'{status} {n}' for status, n in statuses.items())}")
+        _print_labels(result)
+        _print_hints(result, total)
+
+
+def _print_labels(result: _Result) -> None:
+    if result.agreeing or result.differing:
+        print(f"labels in the file: {result.agreeing} agree, {len(result.differing)} differ")
+    for difference in result.differing[:SHOWN]:
+        print(f"  {difference}")
+    if len(result.differing) > SHOWN:
+        print(f"  and {len(result.differing) - SHOWN} more; --json has all")
+    if result.other_golds:
+        print(f"samples whose own gold is written otherwise than the data set's: {result.other_golds}")
+
+
+def _print_hints(result: _Result, total: int) -> None:
+    if result.statuses["no_box"] > total / 2:
+        print("most answers are not boxed: --marker '####' or --marker 'A:' reads those of a data set's own format")
+    if result.statuses["timeout"] or result.statuses["crash"]:
+        print(
+            "timeouts and crashes count as not correct; to try them again give another --out and a larger --time-limit",
+            file=sys.stderr,
+        )
