@@ -94,7 +94,7 @@ def measure_others(data: Path, seed: int) -> tuple[Row, list[Bar]]:
             rng = np.random.default_rng(derive_seed(seed, "others", *names))
             kinds = {
                 "random": _random_pairs(pool, count, rng),
-                "neighbours": _neighbours(pool, rng),
+                "neighbours": neighbours(pool, rng),
                 "a digit changed": _changed(pool, rng),
             }
             for kind, pairs in kinds.items():
@@ -111,7 +111,7 @@ def _random_pairs(pool: Sequence[Item], count: int, rng: np.random.Generator) ->
     return [Item(f"{pool[a].id} {pool[b].id}", pool[a].gold, boxed(pool[b].gold)) for a, b in places if a != b]
 
 
-def _neighbours(pool: Sequence[Item], rng: np.random.Generator) -> list[Item]:
+def neighbours(pool: Sequence[Item], rng: np.random.Generator) -> list[Item]:
     """Pair each distinct answer with the next in alphabetical order, where look-alikes are, in an order drawn."""
     ordered = sorted({item.gold: item for item in pool}.values(), key=lambda item: item.gold)
     pairs = [Item(f"{one.id} {other.id}", one.gold, boxed(other.gold)) for one, other in itertools.pairwise(ordered)]
