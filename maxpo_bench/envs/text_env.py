@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import reprlib
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.error import ResetNeeded
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 
 from maxpo_bench.envs.checks import check_options, check_render_mode
 from maxpo_bench.envs.question_choice import check_index, draw_indices
@@ -27,10 +29,14 @@ class TextTask:
 
     name: ClassVar[str]
     task: Task
+    closed: bool = False
     _origin: tuple[Any, ...]
 
     def _set_task(self, task: Task, origin: tuple[Any, ...]) -> None:
         """Take a task, and the arguments by which it was made, or itself where it was passed as it is."""
+        for attribute in ("name", "split"):
+            if not isinstance(getattr(task, attribute, None), str):
+                raise TypeError(f"{self.name}: the task {task!r} needs the attribute {attribute!r}, a str: set it")
         if len(task) < 1:
             raise ValueError(f"{self.name}: the task {task.name!r} has no problems in split {task.split!r}")
         self.task, self._origin = task, origin
@@ -38,12 +44,38 @@ class TextTask:
     def _problem(self, index: int) -> Problem:
         """Return a problem whose question is inside the observation space."""
         problem = self.task.problem(index)
+        if not isinstance(problem, Problem):
+            raise TypeError(
+                f"task {self.task.name!r}: problem({index}) must return a Problem, got {type(problem).__name__}"
+            )
+        if not (isinstance(problem.question, str) and isinstance(problem.id, str)):
+            raise TypeError(
+                f"task {self.task.name!r}: id and question of problem({index}) must be str, got {problem.id!r} and a "
+                f"question of type {type(problem.question).__name__}"
+            )
         if len(problem.question) > MAX_QUESTION_LENGTH:
             raise ValueError(
                 f"{self.name}: the question of {problem.id!r} has {len(problem.question)} characters, more than the "
                 f"{MAX_QUESTION_LENGTH} of the observation space: leave it out of the task"
             )
         return problem
+
+    def _grades_of(self, problems: Sequence[Problem], answers: Sequence[str]) -> Sequence[Grade]:
+        """Return the task's grade of each answer."""
+        grades = self.task.grade(problems, answers)
+        if (
+            isinstance(grades, list | tuple)
+            and len(grades) == len(answers)
+            and all(isinstance(grade, Grade) for grade in grades)
+        ):
+            return grades
+        wanted = "1 Grade" if len(answers) == 1 else f"{len(answers)} Grades, one per answer,"
+        shown = reprlib.repr(grades)
+        raise TypeError(f"task {self.task.name!r}: grade() must return a list of {wanted} in order, got {shown}")
+
+    def _require_open(self) -> None:
+        if self.closed:
+            raise ClosedEnvironmentError(f"{self.name}: the environment is closed: make a new one")
 
     def _configuration(self) -> tuple[Any, ...]:
         """Everything that the constructor's arguments decided."""
@@ -91,10 +123,12 @@ class TextEnv(TextTask, gym.Env[str, str]):
             The question and ``{"problem_id": str, "index": int}``.
 
         Raises:
+            ClosedEnvironmentError: the environment is closed.
             UnknownNameError: an unknown option.
-            TypeError: the seed or the index is no integer.
+            TypeError: the seed or the index is no integer, or the task's problem no Problem.
             ValueError: the seed is not in [0, 2**63) or the index not in [0, number of problems).
         """
+        self._require_open()
         check_options(options, ("index",), self.name)
         chosen = check_index(options["index"], len(self.task)) if options and "index" in options else None
         if seed is not None:
@@ -120,18 +154,25 @@ class TextEnv(TextTask, gym.Env[str, str]):
             ``{"problem_id": str, "index": int, "status": str, "extracted": str | None}``.
 
         Raises:
+            ClosedEnvironmentError: the environment is closed.
             ResetNeeded: the question is answered already, or none was asked.
-            TypeError: the action is no ``str``.
+            TypeError: the action is no ``str``, or the task's verdict no Grade.
             ValueError: the action is too long.
         """
+        self._require_open()
         if self._is_over or self._current is None:
             reason = "no episode has begun" if self._current is None else "the episode is over"
             raise ResetNeeded(f"{self.name}: {reason}: call reset() before the next step()")
         answer = check_answer(action, "action")
-        self._grade = self.task.grade([self._current], [answer])[0]
+        self._grade = self._grades_of([self._current], [answer])[0]
         self._answer, self._is_over = answer, True
         info = question_info(self._current, self._index) | grade_info(self._grade)
         return self._current.question, self._grade.reward, True, False, info
+
+    def close(self) -> None:
+        """Close the environment, for good; a second time changes nothing."""
+        super().close()
+        self.closed = True
 
     def render(self) -> str | None:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Return question, answer, extracted answer and status as text, if ``render_mode`` is "ansi"."""

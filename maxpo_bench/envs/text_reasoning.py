@@ -10,6 +10,8 @@ from maxpo_bench.envs.tasks.task import Task
 from maxpo_bench.envs.text_env import TextEnv
 from maxpo_bench.envs.text_vector import TextVectorEnv
 
+_VECTOR_ARGUMENTS = ("num_envs", "group_size", "autoreset_mode")
+
 
 class TextReasoningEnv(TextEnv):
     """A question in text, answered in text: reward 1 where the task's verifier finds it right.
@@ -18,9 +20,12 @@ class TextReasoningEnv(TextEnv):
     rewards 0 and 1 is pass@K, the objective of the paper's language-model experiments (arXiv 2606.06080).
 
     **Observation.** ``UnicodeText(16384)``: the question alone, without any prompt (`maxpo_bench.llm.prompts` has
-    those); after the step the question again.
+    those); after the step the question again. The default task, "countdown", asks in a notation for tiny models
+    trained on it: "3579=024:" wants an expression such as "9+7+5+3", with all the digits, whose value from left to
+    right is 24. With ``style="text"`` it asks the same in words, as all other tasks do: take that for a language model.
 
-    **Action.** ``UnicodeText(262144)``: the whole answer as text; what of it counts is the task's to say.
+    **Action.** ``UnicodeText(262144)``: the whole answer as text; what of it counts is the task's to say
+    (``maxpo-bench tasks NAME`` shows it, with an example; ``list_tasks()`` has it as ``answer``).
 
     **Reward.** 1.0 where ``task.grade`` says "correct", else 0.0; there is no partial credit.
 
@@ -33,7 +38,8 @@ class TextReasoningEnv(TextEnv):
     with the same probability, and nothing else. A copy of `TextReasoningVectorEnv` with the same seed asks the same.
 
     **Ids.** ``maxpo/TextReasoning-v0`` with ``gymnasium.make`` and, as `TextReasoningVectorEnv`, with
-    ``gymnasium.make_vec``.
+    ``gymnasium.make_vec``. With ``vectorization_mode="async"`` the latter needs
+    ``vector_kwargs={"shared_memory": False}``: texts have no fixed size.
 
     Args:
         task: a name (`maxpo_bench.envs.tasks.list_tasks`) or a ``Task`` of your own. ``gymnasium.make`` copies the
@@ -57,6 +63,9 @@ class TextReasoningEnv(TextEnv):
         render_mode: str | None = None,
         **task_options: Any,
     ) -> None:
+        for option in _VECTOR_ARGUMENTS:
+            if option in task_options:
+                raise TypeError(f"{option} belongs to gymnasium.make_vec, or to TextReasoningVectorEnv: leave it out")
         self._set_up(*_find_task(task, split, task_options), render_mode)
 
 
@@ -69,6 +78,9 @@ class TextReasoningVectorEnv(TextVectorEnv):
     Groups: with ``group_size=n``, or ``reset(options={"group_size": n})`` for one call, each block of ``n`` consecutive
     environments gets the same question, drawn from the stream of its first member; a mask takes groups as a whole.
     So ``rewards.reshape(-1, n)`` has one row per question, as the advantage estimators want it.
+
+    ``gymnasium.make_vec`` takes this class unless told otherwise. With ``vectorization_mode="async"`` it runs copies
+    of `TextReasoningEnv` in processes of their own, and needs ``vector_kwargs={"shared_memory": False}``.
 
     Args:
         num_envs: batch size, at least 1.

@@ -86,10 +86,12 @@ class TextVectorEnv(TextTask, SeededBatch):
             ``problem_id`` and ``index``, each an array ``[num_envs]`` with its mask, ``_problem_id`` and ``_index``.
 
         Raises:
+            ClosedEnvironmentError: the environment is closed.
             UnknownNameError: an unknown option.
-            TypeError: a seed, an index, the group size or the mask has the wrong type.
+            TypeError: a seed, an index, the group size or the mask has the wrong type, or the task's problem does.
             ValueError: one of them is out of range, has the wrong length or shape, or splits a group.
         """
+        self._require_open()
         options = options or {}
         check_options(options, ("reset_mask", "group_size", "index"), self.name)
         mask = np.ones(self.num_envs, dtype=bool)
@@ -147,10 +149,12 @@ class TextVectorEnv(TextTask, SeededBatch):
             ``status`` and ``extracted``, each an array ``[num_envs]`` with its mask under the name with "_" in front.
 
         Raises:
+            ClosedEnvironmentError: the environment is closed.
             ResetNeeded: an environment's question is answered (mode DISABLED), or none was asked.
-            TypeError: the actions are no batch of ``str``.
+            TypeError: the actions are no batch of ``str``, or the task's verdicts no Grades.
             ValueError: there are too many or too few, or one is too long.
         """
+        self._require_open()
         self._require_episodes()
         live = ~self._is_over
         rewards = self._judge(_check_answers(actions, live), live)
@@ -183,7 +187,7 @@ class TextVectorEnv(TextTask, SeededBatch):
         rewards = np.zeros(self.num_envs)
         if not pairs:
             return rewards
-        grades = self.task.grade([problem for problem, _ in pairs if problem is not None], [text for _, text in pairs])
+        grades = self._grades_of([problem for problem, _ in pairs if problem is not None], [text for _, text in pairs])
         for i, grade in zip(np.flatnonzero(live).tolist(), grades, strict=True):
             self._answers[i], self._grades[i], rewards[i] = answers[i], grade, grade.reward
         return rewards

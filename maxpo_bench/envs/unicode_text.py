@@ -13,7 +13,6 @@ from copy import deepcopy
 from typing import Any, NoReturn
 
 import numpy as np
-from gymnasium.error import CustomSpaceError
 from gymnasium.spaces import Space, Tuple
 from gymnasium.spaces.utils import flatdim, flatten, flatten_space
 from gymnasium.vector.utils import batch_differing_spaces, create_empty_array, create_shared_memory
@@ -137,9 +136,11 @@ def _(spaces: Sequence[UnicodeText]) -> Tuple:
 @create_shared_memory.register(UnicodeText)
 def _(space: UnicodeText, n: int = 1, ctx: Any = None) -> NoReturn:
     del n, ctx
-    raise CustomSpaceError(
-        f"{space} has no fixed size in memory: pass shared_memory=False to AsyncVectorEnv, or "
-        'vector_kwargs={"shared_memory": False} to make_vec'
+    # TypeError as for Gymnasium's own spaces without a fixed shape: AsyncVectorEnv would replace a CustomSpaceError by
+    # a message of its own, without this one's remedy
+    raise TypeError(
+        f'{space} has no fixed size in memory: pass vector_kwargs={{"shared_memory": False}} to gymnasium.make_vec, or '
+        "shared_memory=False to AsyncVectorEnv"
     )
 
 

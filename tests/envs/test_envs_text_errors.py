@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
+
 import gymnasium as gym
 import pytest
-from gymnasium.error import ResetNeeded
+from gymnasium.error import ClosedEnvironmentError, ResetNeeded
 from text_variants import GOLD, SIZE, Riddles, scalar, vector
 
 from maxpo_bench.envs import MathEnv, TextReasoningEnv
-from maxpo_bench.envs.tasks import MAX_ANSWER_LENGTH, MAX_QUESTION_LENGTH
+from maxpo_bench.envs.tasks import MAX_ANSWER_LENGTH, MAX_QUESTION_LENGTH, Grade, Problem
+from maxpo_bench.registry import UnknownNameError
 
 
 def test_a_finished_environment_refuses_to_step():
@@ -91,6 +95,13 @@ class Long(Riddles):
         (lambda: gym.make("maxpo/TextReasoning-v0", sise=3), TypeError, r"Did you mean 'size'"),
         (lambda: gym.make_vec("maxpo/TextReasoning-v0", sise=3), TypeError, r"Did you mean 'size'"),
         (lambda: gym.make("maxpo/Math-v0", level=3), TypeError, r"Did you mean 'levels'"),
+        (lambda: gym.make("maxpo/TextReasoning-v0", group_size=4), TypeError, "group_size belongs to gymnasium.make_v"),
+        (lambda: TextReasoningEnv(num_envs=4), TypeError, "num_envs belongs to gymnasium.make_vec"),
+        (
+            lambda: TextReasoningEnv(autoreset_mode="SameStep"),
+            TypeError,
+            "autoreset_mode belongs to gymnasium.make_vec",
+        ),
     ],
 )
 def test_wrong_arguments_are_refused(make, error, message):
@@ -104,3 +115,82 @@ def test_a_question_outside_the_space_is_refused():
             ValueError, match=r"question of 'riddles/train/\d+' has 16385 characters, more than the 16384"
         ):
             env.reset()
+
+
+class Faulty(Riddles):
+    """A task of one's own with a mistake: what it returns is given."""
+
+    name = "faulty"
+
+    def __init__(self, grades=None, problem=None):
+        super().__init__()
+        self.grades, self.wrong = grades, problem
+
+    def grade(self, problems, completions):
+        return super().grade(problems, completions) if self.grades is None else self.grades
+
+    def problem(self, index):
+        return super().problem(index) if self.wrong is None else self.wrong
+
+
+@pytest.mark.parametrize("grades", [[True], [], [Grade("wrong")] * 3, Grade("wrong"), "correct", [1.0, 0.0], {}])
+def test_a_task_that_returns_no_grades_is_named(grades):
+    env, envs = scalar(Faulty(grades)), vector(2, Faulty(grades))
+    env.reset()
+    envs.reset()
+    got = re.escape(reprlib.repr(grades))
+    with pytest.raises(
+        TypeError, match=rf"task 'faulty': grade\(\) must return a list of 1 Grade in order, got {got}$"
+    ):
+        env.step("a")
+    with pytest.raises(TypeError, match=rf"must return a list of 2 Grades, one per answer, in order, got {got}$"):
+        envs.step(["a", "b"])
+
+
+def test_grades_may_come_as_a_tuple():
+    env = scalar(Faulty((Grade("correct", "a"),)))
+    env.reset()
+    assert env.step("a")[1] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("problem", "message"),
+    [
+        ("what?", r"task 'faulty': problem\(\d+\) must return a Problem, got str"),
+        (Problem("a", 3, "3"), r"must be str, got 'a' and a question of type int"),  # pyright: ignore[reportArgumentType]
+        (Problem(7, "q", "3"), r"must be str, got 7 and a question of type str"),  # pyright: ignore[reportArgumentType]
+    ],
+)
+def test_a_task_that_returns_no_problem_is_named(problem, message):
+    for env in (scalar(Faulty(problem=problem)), vector(2, Faulty(problem=problem))):
+        with pytest.raises(TypeError, match=message):
+            env.reset()
+
+
+def test_a_task_without_name_or_split_is_refused():
+    for attribute in ("name", "split"):
+        task = Riddles()
+        setattr(task, attribute, None)
+        with pytest.raises(TypeError, match=f"needs the attribute '{attribute}', a str: set it"):
+            scalar(task)
+
+
+def test_a_grade_has_a_known_status():
+    with pytest.raises(
+        UnknownNameError, match="unknown status 'right' of a Grade: choose one of correct, wrong, no_box"
+    ):
+        Grade("right", "x")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(UnknownNameError, match=r"unknown status \[\]"):
+        Grade([])  # pyright: ignore[reportArgumentType]
+
+
+def test_a_closed_environment_says_so():
+    env, envs = scalar(), vector(2)
+    for each, action in ((env, "a"), (envs, ["a", "b"])):
+        each.reset()
+        each.close()
+        each.close()
+        for call in (lambda each=each, action=action: each.step(action), each.reset):
+            with pytest.raises(ClosedEnvironmentError, match=r"maxpo/TextReasoning-v0: the environment is closed"):
+                call()
+    assert scalar().reset()

@@ -315,7 +315,7 @@ def test_a_grader_that_loses_an_answer_is_noticed():
 
     envs = vector(3, Lossy())
     envs.reset(seed=0)
-    with pytest.raises(ValueError, match="argument"):
+    with pytest.raises(TypeError, match=r"task 'riddles': grade\(\) must return a list of 3 Grades"):
         envs.step([GOLD] * 3)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Sequence
@@ -11,6 +12,11 @@ from typing import Any
 
 from maxpo_bench.envs.tasks.dataset_table import DATASETS
 from maxpo_bench.envs.tasks.math_task import make_known_task
+from maxpo_bench.envs.tasks.reasoning_gym import (
+    make_reasoning_gym_task,
+    reasoning_gym_names,
+)
+from maxpo_bench.envs.tasks.reasoning_gym_admission import ADMITTED, EXCLUDED
 from maxpo_bench.envs.tasks.splits import SPLITS
 from maxpo_bench.envs.tasks.task import Task
 from maxpo_bench.registry import Registry, UnknownNameError, suggest
@@ -18,7 +24,8 @@ from maxpo_bench.registry import Registry, UnknownNameError, suggest
 TaskFactory = Callable[..., Task]
 
 _ADAPTER_PREFIX = "reasoning_gym/"
-_ADAPTER_SUMMARY = "reasoning-gym's data set of that name"
+_WHERE = r"the last \boxed{} after </think>, else the whole text after </think>"
+_BOXED_VALUE = r"in the last \boxed{} after </think>: any text of the reference's value; nothing outside a box is read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +37,14 @@ class TaskEntry:
         summary: one line.
         kind: "procedural", "dataset", or what else the tasks' groups are called.
         splits: the splits it has.
+        answer: how an answer must look, "" where nothing is said of it.
     """
 
     factory: TaskFactory | str
     summary: str
     kind: str
     splits: tuple[str, ...]
+    answer: str = ""
 
     def load(self) -> TaskFactory:
         """Return the factory, imported if it is given as a string."""
@@ -43,6 +52,14 @@ class TaskEntry:
             return self.factory
         module, _, attribute = self.factory.partition(":")
         return getattr(importlib.import_module(module), attribute)
+
+    def options(self) -> dict[str, Any] | None:
+        """Return the defaults of the factory's options, None where it cannot be imported or inspected."""
+        try:
+            return _options(self.load())
+        except Exception:
+            # an import runs code that may raise anything; one broken task must not hide the others
+            return None
 
 
 _TASKS: Registry[TaskEntry] = Registry("task")
@@ -55,6 +72,7 @@ def register_task(
     summary: str,
     kind: str = "own",
     splits: Sequence[str] = SPLITS,
+    answer: str = "",
 ) -> None:
     """Make a task available to `make_task` and the text environments.
 
@@ -92,6 +110,7 @@ def register_task(
         summary: one line that says what is asked.
         kind: the group it is listed in.
         splits: the splits that the factory takes.
+        answer: how an answer must look, for people.
 
     Raises:
         ValueError: the name is registered already or has the prefix, or there are no splits.
@@ -104,7 +123,7 @@ def register_task(
         raise TypeError(f"the factory of task {name!r} must be callable or 'module:name', got {factory!r}")
     if not splits or isinstance(splits, str):
         raise ValueError(f"task {name!r} needs a sequence of at least one split, got {splits!r}")
-    _TASKS.register(name, TaskEntry(factory, summary, kind, tuple(splits)))
+    _TASKS.register(name, TaskEntry(factory, summary, kind, tuple(splits), answer))
 
 
 def unregister_task(name: str) -> None:
@@ -126,20 +145,19 @@ def make_task(name: str, split: str = "train", **options: Any) -> Task:
 
     Raises:
         UnknownNameError: the name is unknown, with the nearest known ones.
-        ValueError: the task has no such split, or an option is out of range.
+        ValueError: the task has no such split, an option is out of range, or the data set of reasoning-gym is excluded.
         TypeError: the name is no string, the task has no such option, or the factory returned no Task.
+        ImportError: the task's factory, or a package that it needs, cannot be imported.
     """
     _check_name(name)
     if name.startswith(_ADAPTER_PREFIX):
-        from maxpo_bench.envs.tasks.reasoning_gym import make_reasoning_gym_task
-
         return make_reasoning_gym_task(name, split, **options)
     if name not in _TASKS:
-        raise UnknownNameError(f"unknown task {name!r}.{suggest(name, task_names())}")
+        raise UnknownNameError(f"unknown task {name!r}.{_suggest_task(name)}")
     entry = _TASKS.get(name)
     if split not in entry.splits:
         raise ValueError(f"task {name!r} has no split {split!r}: choose one of {', '.join(entry.splits)}")
-    factory = entry.load()
+    factory = _load(name, entry)
     _check_options(name, factory, options)
     task = factory(split, **options)
     if not isinstance(task, Task):
@@ -149,15 +167,17 @@ def make_task(name: str, split: str = "train", **options: Any) -> Task:
 
 def task_names() -> list[str]:
     """Return every name that `make_task` knows: the registered ones, then the adapter's."""
-    return [*_TASKS.names(), *_adapter_names()]
+    return [*_TASKS.names(), *reasoning_gym_names()]
 
 
 def list_tasks() -> list[dict[str, Any]]:
     """Return one row per task.
 
     Returns:
-        ``name``, ``kind``, ``summary``, ``splits`` (a tuple) and ``options`` (each option's default by its name;
-        an option without default has ``inspect.Parameter.empty``).
+        ``name``, ``kind``, ``summary``, ``splits`` (a tuple), ``options`` (each option's default by its name; an
+        option without default has ``inspect.Parameter.empty``; None in place of all where the factory cannot be
+        imported) and ``answer`` (how an answer must look). The data sets of reasoning-gym are among them whether or
+        not it is installed, and have options of their own beside these.
     """
     rows = [
         {
@@ -165,7 +185,8 @@ def list_tasks() -> list[dict[str, Any]]:
             "kind": entry.kind,
             "summary": entry.summary,
             "splits": entry.splits,
-            "options": _options(entry.load()),
+            "options": entry.options(),
+            "answer": entry.answer,
         }
         for name in _TASKS
         for entry in [_TASKS.get(name)]
@@ -178,18 +199,46 @@ def _check_name(name: object) -> None:
         raise TypeError(f"a task's name must be a string with at least one character, got {name!r}")
 
 
-def _adapter_names() -> list[str]:
-    from maxpo_bench.envs.tasks.reasoning_gym import reasoning_gym_names
+def _load(name: str, entry: TaskEntry) -> TaskFactory:
+    """Return the factory.
 
-    return list(reasoning_gym_names())
+    Raises:
+        ImportError: it cannot be imported: a ModuleNotFoundError where a module is missing.
+    """
+    try:
+        return entry.load()
+    except (ImportError, AttributeError) as error:
+        kind = ModuleNotFoundError if isinstance(error, ModuleNotFoundError) else ImportError
+        message = f"the factory {entry.factory!r} of task {name!r} cannot be imported: {error}"
+        raise kind(message, name=getattr(error, "name", None)) from error
+
+
+def _suggest_task(name: str) -> str:
+    """Return the nearest names with their prefix, why that one is excluded, or the names that are not the adapter's."""
+    if name in EXCLUDED:
+        return f" {_ADAPTER_PREFIX}{name} is excluded: {EXCLUDED[name]}."
+    known = {full.removeprefix(_ADAPTER_PREFIX): full for full in reversed(task_names())}
+    known |= {full: full for full in task_names()}
+    near = [known[each] for each in difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.6)]
+    if near:
+        return " Did you mean " + " or ".join(repr(each) for each in dict.fromkeys(near)) + "?"
+    return f" Known: {', '.join(_TASKS)}, and {len(ADMITTED)} data sets of reasoning-gym: list_tasks() has them all."
 
 
 def _adapter_rows() -> list[dict[str, Any]]:
-    from maxpo_bench.envs.tasks.reasoning_gym import make_reasoning_gym_task
-
     options = {name: value for name, value in _options(make_reasoning_gym_task).items() if name != "name"}
-    shared = {"kind": "reasoning_gym", "summary": _ADAPTER_SUMMARY, "splits": SPLITS, "options": options}
-    return [{"name": name, **shared} for name in _adapter_names()]
+    return [
+        {
+            "name": name,
+            "kind": "reasoning_gym",
+            "summary": f"reasoning-gym's data set {name.removeprefix(_ADAPTER_PREFIX)}.",
+            "splits": SPLITS,
+            "options": options,
+            "answer": f"{_WHERE}: the reference, character by character"
+            + (f"; also accepted: {accepted}" if accepted else ""),
+        }
+        for name, accepted in zip(reasoning_gym_names(), ADMITTED.values(), strict=True)
+    ]
 
 
 def _options(factory: TaskFactory) -> dict[str, Any]:
@@ -210,14 +259,28 @@ def _check_options(name: str, factory: TaskFactory, options: dict[str, Any]) -> 
             raise TypeError(f"task {name!r} has no option {option!r}.{hint}")
 
 
-for _name, (_factory, _summary) in {
-    "countdown": ("countdown:Countdown", "Join digits by + - * to make a target, evaluated from left to right."),
-    "chain_sum": ("chain_sum:ChainSum", "Add, subtract and multiply several numbers."),
-    "counting": ("counting:Counting", "Count a letter in a string, or a word or a colour in a list."),
-    "comparison": ("comparison:Comparison", "Find the largest or smallest of numbers, or their order."),
-    "modular": ("modular:Modular", "Remainders of sums, products and powers."),
+for _name, (_factory, _summary, _answer) in {
+    "countdown": (
+        "countdown:Countdown",
+        'Join digits by + - * to make a target, evaluated from left to right; for a language model with style="text".',
+        "an expression such as 9+7+5+3 with all the digits, any that makes the target",
+    ),
+    "chain_sum": ("chain_sum:ChainSum", "Add, subtract and multiply several numbers.", "an integer"),
+    "counting": ("counting:Counting", "Count a letter in a string, or a word or a colour in a list.", "an integer"),
+    "comparison": (
+        "comparison:Comparison",
+        "Find the largest or smallest of numbers, or their order.",
+        "a number of the right value, as integer, decimal or fraction; for an order all of them, with commas",
+    ),
+    "modular": ("modular:Modular", "Remainders of sums, products and powers.", "an integer"),
 }.items():
-    register_task(_name, f"maxpo_bench.envs.tasks.{_factory}", kind="procedural", summary=_summary)
+    register_task(
+        _name,
+        f"maxpo_bench.envs.tasks.{_factory}",
+        kind="procedural",
+        summary=_summary,
+        answer=f"{_WHERE}: {_answer}",
+    )
 
 for _known in DATASETS.values():
     register_task(
@@ -226,4 +289,5 @@ for _known in DATASETS.values():
         kind="dataset",
         summary=_known.summary,
         splits=tuple(_known.rows),
+        answer=_BOXED_VALUE,
     )

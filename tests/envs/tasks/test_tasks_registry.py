@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from procedural_levels import CLASSES
@@ -21,7 +22,7 @@ from maxpo_bench.envs.tasks import (
     task_names,
     unregister_task,
 )
-from maxpo_bench.envs.tasks.reasoning_gym import reasoning_gym_names
+from maxpo_bench.envs.tasks.reasoning_gym import _library, reasoning_gym_names
 from maxpo_bench.registry import UnknownNameError
 
 
@@ -52,7 +53,7 @@ class Parity(Task):
 
 @pytest.fixture
 def parity() -> Iterator[str]:
-    register_task("parity", Parity, summary="Parity of a number's ones.")
+    register_task("parity", Parity, summary="Parity of a number's ones.", answer="odd or even")
     yield "parity"
     unregister_task("parity")
 
@@ -70,6 +71,7 @@ def test_a_task_of_ones_own_is_found(parity: str) -> None:
         "summary": "Parity of a number's ones.",
         "splits": ("train", "test"),
         "options": {"size": 100},
+        "answer": "odd or even",
     }
 
 
@@ -159,6 +161,7 @@ def test_the_list_has_every_procedural_task_with_its_options() -> None:
         row = rows[name]
         assert row["splits"] == ("train", "test")
         assert row["summary"].endswith(".")
+        assert row["answer"].startswith(r"the last \boxed{} after </think>, else the whole text after </think>: a")
         assert row["options"]["size"] == 10_000
         assert row["options"]["difficulty"] == CLASSES[name].default_difficulty
         for split in row["splits"]:
@@ -173,12 +176,69 @@ def test_names_with_the_prefix_are_the_adapters() -> None:
     assert all(row["splits"] == ("train", "test") and "size" in row["options"] for row in rows.values())
     with pytest.raises(UnknownNameError, match="Did you mean 'leg_counting'"):
         make_task("reasoning_gym/leg_countin")
-    with pytest.raises(UnknownNameError, match="reasoning_gym/leg_counting"):
-        make_task("reasoning_gim/leg_counting")
+    for name, meant in [
+        ("reasoning_gim/leg_counting", "reasoning_gym/leg_counting"),
+        ("sudoku", "reasoning_gym/sudoku"),
+        ("sudokku", "reasoning_gym/sudoku"),
+        ("chain_sun", "chain_sum"),
+    ]:
+        with pytest.raises(UnknownNameError, match=rf"unknown task '{name}'\. Did you mean '{meant}'"):
+            make_task(name)
     pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed")
     task = make_task("reasoning_gym/leg_counting", "test", size=3)
     assert (task.name, task.split, len(task)) == ("reasoning_gym/leg_counting", "test", 3)
     assert task.grade([task.problem(0)], [task.problem(0).answer])[0].correct
+
+
+def test_a_name_without_a_near_one_gets_the_short_list() -> None:
+    with pytest.raises(UnknownNameError, match=r"Known: countdown, .*, and 53 data sets of reasoning-gym: list_tasks"):
+        make_task("qqqqqq")
+
+
+def test_an_excluded_data_set_says_why() -> None:
+    with pytest.raises(UnknownNameError, match=r"'boxnet'\. reasoning_gym/boxnet is excluded: it has no reference"):
+        make_task("boxnet")
+    pytest.importorskip("reasoning_gym", reason="reasoning-gym is not installed")
+    with pytest.raises(ValueError, match="reasoning_gym/boxnet is excluded: it has no reference answer"):
+        make_task("reasoning_gym/boxnet")
+
+
+@pytest.fixture
+def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Tasks whose factories cannot be imported, each for a reason of its own."""
+    (tmp_path / "raises_on_import.py").write_text("raise RuntimeError('no licence')\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    factories = {"no_module": "nomod:X", "no_attribute": "fractions:X", "raises": "raises_on_import:X"}
+    for name, factory in factories.items():
+        register_task(name, factory, summary="x")
+    yield
+    for name in factories:
+        unregister_task(name)
+
+
+@pytest.mark.usefixtures("broken")
+def test_a_factory_that_cannot_be_imported_is_named_and_hides_no_other_task() -> None:
+    rows = {row["name"]: row for row in list_tasks()}
+    assert [rows[name]["options"] for name in ("no_module", "no_attribute", "raises")] == [None] * 3
+    assert rows["countdown"]["options"]["style"] == "compact"
+    with pytest.raises(ModuleNotFoundError, match=r"factory 'nomod:X' of task 'no_module' cannot be imported: No mod"):
+        make_task("no_module")
+    with pytest.raises(ImportError, match=r"factory 'fractions:X' of task 'no_attribute' cannot be imported: module"):
+        make_task("no_attribute")
+    with pytest.raises(RuntimeError, match="no licence"):
+        make_task("raises")
+
+
+def test_tasks_are_listed_without_reasoning_gym(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = task_names()
+    _library.cache_clear()
+    monkeypatch.setitem(sys.modules, "reasoning_gym", None)
+    try:
+        assert [row["name"] for row in list_tasks()] == task_names() == names
+        with pytest.raises(ModuleNotFoundError, match=r"pip install 'maxpo-bench\[text\]'"):
+            make_task("reasoning_gym/gcd")
+    finally:
+        _library.cache_clear()
 
 
 def test_listing_and_making_tasks_load_nothing_heavy() -> None:
