@@ -10,7 +10,7 @@ from functools import partial
 
 from maxpo_bench.envs.tasks.grading import wire
 from maxpo_bench.envs.tasks.grading.crew import START_LIMIT_S, Crew
-from maxpo_bench.envs.tasks.grading.jobs import Job, JobQueue, Pair, Verdict
+from maxpo_bench.envs.tasks.grading.jobs import GraderError, Job, JobQueue, Pair, Verdict
 from maxpo_bench.envs.tasks.grading.link import WorkerLink
 
 # A comparison that nobody waits for any more may go on for so long, since it is about to end: most take 1 to 30 ms.
@@ -99,6 +99,8 @@ class Dispatcher:
             is_first = crew.launcher is None
             try:
                 link = crew.start_worker()
+            except GraderError:
+                raise
             except OSError:
                 return  # the zygote is gone, as its socket is about to say
             finally:

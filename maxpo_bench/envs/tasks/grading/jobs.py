@@ -14,8 +14,8 @@ Pair = tuple[str, str]
 Verdict = Literal["correct", "wrong", "timeout", "crash"]
 
 
-class GraderError(RuntimeError):
-    """Answers could not be compared at all; says nothing about any of them."""
+class GraderError(OSError):
+    """Answers could not be compared at all, since processes do not start; says nothing about any of them."""
 
 
 @dataclass(eq=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import selectors
@@ -60,6 +61,14 @@ class Pool:
         future.add_done_callback(lambda done: self._ring() if done.cancelled() else None)
         return future
 
+    def abandon(self) -> None:
+        """Have the thread end all processes and itself, without waiting for it.
+
+        The garbage collector calls this in any thread, at any point, with any lock held: it takes none.
+        """
+        self._is_closed = True
+        self._ring()
+
     def close(self) -> None:
         """End all processes and the thread; who still waits gets a `GraderError`. Can be called twice."""
         with self._lock:
@@ -89,9 +98,10 @@ class Pool:
 
     def _ring(self) -> None:
         """Wake the thread."""
-        if self._bell is not None:
-            with contextlib.suppress(OSError):  # full: the thread is going to wake anyway
-                self._bell[1].send(b"!")
+        bell = self._bell  # the thread may take it down at any moment
+        if bell is not None:
+            with contextlib.suppress(OSError):  # full: the thread is going to wake anyway; closed: it has ended
+                bell[1].send(b"!")
 
     def _run(self) -> None:
         failure: Exception | None = None
@@ -130,6 +140,15 @@ def _as_grader_error(error: Exception) -> GraderError:
 
 
 _POOLS: weakref.WeakSet[Pool] = weakref.WeakSet()
+
+
+def _close_all() -> None:
+    for pool in list(_POOLS):
+        pool.close()
+
+
+# A thread that the interpreter's end stops cannot end its processes; they would end a moment after this one.
+atexit.register(_close_all)
 
 
 def _forget_all() -> None:

@@ -103,7 +103,7 @@ class Grader:
         self._tally = Tally()
         self._pool = Pool(self._settings, self._cache.put)
         self._pool.at_fork += [self._cache.renew_lock, self._tally.forget]
-        self._finalizer = weakref.finalize(self, self._pool.close)
+        weakref.finalize(self, self._pool.abandon).atexit = False  # at exit, pools are closed and waited for
 
     def grade(self, golds: Sequence[str], completions: Sequence[str]) -> list[Grade]:
         """Grade one completion per reference answer.
@@ -166,7 +166,7 @@ class Grader:
 
     def close(self) -> None:
         """End the worker processes; who still waits for them gets a `GraderError`. Can be called twice."""
-        self._finalizer()
+        self._pool.close()
 
     def __enter__(self) -> Self:
         return self
