@@ -147,9 +147,11 @@ def report(
 ) -> None:
     """Report pass@k with intervals, per benchmark and on average, from files of scored samples.
 
-    A line is one sample: problem_id, sample, correct, optionally benchmark, and score, which adds max@k. With --against
-    every method is compared with the base problem by problem: differences of pass@k, and which problems were gained and
-    lost.
+    A line is one sample: problem_id (or id), sample, correct, optionally benchmark, score, which adds max@k, and
+    source: a file with several sources is split into methods of those names. A folder is read as one method.
+
+    With --against every method is compared with the base problem by problem: paired differences of pass@k, and which
+    problems only the method (expansion) or only the base (shrinkage) solves. --out replaces an earlier report.
     """
     from maxpo_bench.commands.llm_report import run
 
