@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from maxpo_bench.cli.shared import JsonFlag, print_json
 
 
@@ -31,12 +35,24 @@ def envs(as_json: JsonFlag = False) -> None:
     print_json(rows) if as_json else print_rows("Environments", rows, ("name", "summary"))
 
 
-def tasks(as_json: JsonFlag = False) -> None:
-    """List the tasks of the text environments."""
-    from maxpo_bench.commands.lists import print_rows, task_rows
+def tasks(
+    name: Annotated[str | None, typer.Argument(help="One task: its options, an example and how to answer it.")] = None,
+    show_all: Annotated[
+        bool, typer.Option("--all", help="Every data set of reasoning-gym in a line of its own.")
+    ] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the tasks of the text environments, or show one of them."""
+    if name is None:
+        from maxpo_bench.commands.lists import print_tasks, task_rows
 
-    rows = task_rows()
-    print_json(rows) if as_json else print_rows("Tasks", rows, ("name", "splits", "summary"))
+        rows = task_rows()
+        print_json(rows) if as_json else print_tasks(rows, fold=not show_all)
+    else:
+        from maxpo_bench.commands.task_card import card_text, task_card
+
+        card = task_card(name)
+        print_json(card) if as_json else print(card_text(card))
 
 
 def doctor(as_json: JsonFlag = False) -> None:

@@ -9,6 +9,12 @@ from typing import Any
 
 Row = dict[str, Any]
 
+_TASK_KINDS = {
+    "procedural": "Procedural tasks",
+    "dataset": "Data sets of mathematical problems",
+    "reasoning_gym": "Tasks of reasoning-gym",
+}
+
 
 def estimator_rows() -> list[Row]:
     """One row per registered estimator, in the order of the method's table."""
@@ -56,13 +62,36 @@ def env_rows() -> list[Row]:
 
 def task_rows() -> list[Row]:
     """One row per task, with its splits and its options' defaults."""
+    from maxpo_bench.commands.task_card import plain_options
     from maxpo_bench.envs.tasks import list_tasks
 
-    return [{**row, "splits": ", ".join(row["splits"]), "options": _defaults(row["options"])} for row in list_tasks()]
+    return [
+        {**row, "splits": ", ".join(row["splits"]), "options": plain_options(row["options"])} for row in list_tasks()
+    ]
 
 
-def _defaults(options: dict[str, Any]) -> dict[str, Any]:
-    return {name: None if value is inspect.Parameter.empty else value for name, value in options.items()}
+def print_tasks(rows: list[Row], *, fold: bool = True) -> None:
+    """Print the tasks, one table per kind.
+
+    Args:
+        rows: of `task_rows`.
+        fold: make one line of the data sets of reasoning-gym; otherwise print them all, and why others are excluded.
+    """
+    from maxpo_bench.envs.tasks.reasoning_gym_admission import EXCLUDED
+
+    for kind in dict.fromkeys(row["kind"] for row in rows):
+        shown = [row for row in rows if row["kind"] == kind]
+        if fold and kind == "reasoning_gym":
+            summary = (
+                f"{len(shown)} data sets of reasoning-gym, such as {shown[-1]['name']}. --all lists them, and why "
+                f"{len(EXCLUDED)} others are excluded."
+            )
+            shown = [{**shown[0], "name": "reasoning_gym/...", "summary": summary}]
+        print_rows(_TASK_KINDS.get(kind, f"Tasks of kind {kind}"), shown, ("name", "splits", "summary"))
+    if not fold:
+        excluded = [{"name": f"reasoning_gym/{name}", "reason": reason} for name, reason in EXCLUDED.items()]
+        print_rows("Excluded data sets of reasoning-gym", excluded, ("name", "reason"))
+    print("One task, with an example: maxpo-bench tasks NAME")
 
 
 def print_rows(title: str, rows: list[Row], columns: Sequence[str]) -> None:

@@ -153,7 +153,7 @@ def make_task(name: str, split: str = "train", **options: Any) -> Task:
     if name.startswith(_ADAPTER_PREFIX):
         return make_reasoning_gym_task(name, split, **options)
     if name not in _TASKS:
-        raise UnknownNameError(f"unknown task {name!r}.{_suggest_task(name)}")
+        raise unknown_task(name)
     entry = _TASKS.get(name)
     if split not in entry.splits:
         raise ValueError(f"task {name!r} has no split {split!r}: choose one of {', '.join(entry.splits)}")
@@ -163,6 +163,11 @@ def make_task(name: str, split: str = "train", **options: Any) -> Task:
     if not isinstance(task, Task):
         raise TypeError(f"the factory of task {name!r} must return a Task, got {type(task).__name__}")
     return task
+
+
+def unknown_task(name: str) -> UnknownNameError:
+    """Return the error that an unknown name is answered with: the nearest names, or why it is excluded."""
+    return UnknownNameError(f"unknown task {name!r}.{_suggest_task(name)}")
 
 
 def task_names() -> list[str]:
