@@ -14,7 +14,9 @@ import pytest
 from rich.console import Console
 
 from maxpo_bench.commands.llm_report import parse_ks, run
-from maxpo_bench.commands.passk_tables import as_markdown, print_report
+from maxpo_bench.commands.passk_print import print_report
+from maxpo_bench.commands.passk_tables import as_markdown
+from maxpo_bench.commands.report_files import FIGURES
 from maxpo_bench.evaluation import make_report, pass_at_k, read_samples
 from maxpo_bench.plots import plot, save
 
@@ -124,8 +126,9 @@ def test_tables_show_statuses_and_max_at_k_only_where_it_differs(tmp_path, capsy
 def test_a_folder_gets_report_data_and_figures(files, tmp_path, capsys):
     out = tmp_path / "new" / "report"
     call([files["trained"], files["other"]], files["base"], out=out, formats="png,svg")
-    names = {"report.json", "report.md", "pass_at_k.csv", "support.csv"}
-    pictures = {f"{name}.{kind}" for name in ("pass_at_k", "support") for kind in ("png", "svg")}
+    tables = {"pass_at_k.csv", "difference.csv", "support.csv", "support_problems.csv"}
+    names = {"report.json", "report.md", *tables}
+    pictures = {f"{name}.{kind}" for name in FIGURES for kind in ("png", "svg")}
     assert {path.name for path in out.iterdir()} == names | pictures
     printed = capsys.readouterr().out
     assert all(str(out / name) in printed for name in names | pictures)
@@ -134,7 +137,7 @@ def test_a_folder_gets_report_data_and_figures(files, tmp_path, capsys):
         rows = list(csv.DictReader(stream))
     first = table["methods"][0]["pass_at_k"]["benchmarks"]["aime"][0]
     assert float(rows[0]["estimate"]) == first["estimate"]
-    assert len(rows) == 3 * 3 * 4
+    assert len(rows) == 3 * 4 * 4
     page = (out / "report.md").read_text()
     assert "| benchmark | method | k=1 | k=2 | k=4 | k=8 |" in page
     assert f"{100 * first['estimate']:.1f} [{100 * first['low']:.1f}, {100 * first['high']:.1f}]" in page
@@ -143,8 +146,8 @@ def test_a_folder_gets_report_data_and_figures(files, tmp_path, capsys):
 def test_figures_are_drawn_again_from_their_data(files, tmp_path, capsys):
     pandas = pytest.importorskip("pandas")
     call([files["trained"]], files["base"], out=tmp_path, formats="svg")
-    for name in ("pass_at_k", "support"):
-        (again,) = save(plot(name, pandas.read_csv(tmp_path / f"{name}.csv")), tmp_path / "again", name, ("svg",))
+    for name, table in FIGURES.items():
+        (again,) = save(plot(name, pandas.read_csv(tmp_path / table)), tmp_path / "again", name, ("svg",))
         assert again.read_bytes() == (tmp_path / f"{name}.svg").read_bytes()
 
 
@@ -178,7 +181,7 @@ def test_files_are_the_same_bytes_in_other_processes(files, tmp_path):
     assert [process.returncode for process in started] == [0, 0]
     assert outputs[0] == outputs[1] != ""
     paths = sorted(folders[0].iterdir())
-    assert len(paths) == 10
+    assert len(paths) == 6 + 3 * 3
     for path in paths:
         assert path.read_bytes() == (folders[1] / path.name).read_bytes(), path.name
 
@@ -217,7 +220,7 @@ def test_labels_name_the_files_in_their_order(files, capsys):
     assert [method["label"] for method in json.loads(capsys.readouterr().out)["methods"]] == ["A", "B", "C"]
     call([files["trained"], files["other"]], files["base"], as_json=True, labels=["A", "B"])
     assert [method["label"] for method in json.loads(capsys.readouterr().out)["methods"]] == ["A", "B", "base"]
-    with pytest.raises(ValueError, match="1 labels for 2 files: give each file one, in their order"):
+    with pytest.raises(ValueError, match="1 label for 2 files: give each file one, in their order"):
         call([files["trained"], files["other"]], labels=["A"])
 
 

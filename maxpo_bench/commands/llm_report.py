@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from maxpo_bench.commands.passk_tables import as_markdown, print_report
+from maxpo_bench.commands.passk_print import print_report
+from maxpo_bench.commands.report_files import check_formats, check_out, write_report
+from maxpo_bench.evaluation.curves import DEFAULT_RESAMPLES
 from maxpo_bench.evaluation.reading import read_samples
-from maxpo_bench.evaluation.report import Report, make_report
-from maxpo_bench.evaluation.rows import pass_at_k_rows, support_rows
+from maxpo_bench.evaluation.report import make_report
 from maxpo_bench.evaluation.samples import ScoredSamples
 from maxpo_bench.registry import suggest
-from maxpo_bench.stats import DEFAULT_RESAMPLES
 
-NAME = "report"
 SHARED_BENCHMARK = "problems"
 """The benchmark of problems that do not say it, where several files are read: their names tell methods apart."""
 
@@ -46,7 +43,8 @@ def run(
         against: the file or folder that the others are compared with, which may be one of `files`; else the label of
             one of their methods.
         ks: numbers of draws, "1,2,4"; by default 1, 2, 4, ... up to the smallest number of samples.
-        out: folder for report.json, report.md, the curves and supports as .csv, and figures; made if it is missing.
+        out: folder for report.json, report.md, curves, differences and supports as .csv, and figures; made if it is
+            missing. Files of an earlier report there are replaced, and removed if this one has none of that name.
         as_json: print JSON instead of tables.
         confidence: of all intervals, in (0, 1).
         seed: root of all resamples.
@@ -67,7 +65,9 @@ def run(
     """
     if not files:
         raise ValueError("no files: name at least one file or folder of scored samples")
-    kinds = _formats(formats)
+    kinds = check_formats(formats)
+    if out is not None:
+        check_out(out, kinds)
     draws = None if ks is None else parse_ks(ks)
     methods, base = _methods(files, against, labels, benchmark_column)
     report = make_report(
@@ -81,15 +81,17 @@ def run(
         resamples=resamples,
         seed=seed,
     )
-    paths = [] if out is None else write_report(report, out, kinds)
+    paths, removed = ([], []) if out is None else write_report(report, out, kinds)
     if as_json:
         from maxpo_bench.cli.shared import print_json
 
         print_json(report.to_dict())
-        return 0
-    print_report(report)
-    if paths:
-        print(f"\nWritten: {', '.join(map(str, paths))}")
+    else:
+        print_report(report)
+        if paths:
+            print(f"\nWritten: {', '.join(map(str, paths))}")
+    if removed:
+        print(f"Removed, of an earlier report: {', '.join(map(str, removed))}", file=sys.stderr if as_json else None)
     return 0
 
 
@@ -105,24 +107,6 @@ def parse_ks(text: str) -> list[int]:
         raise ValueError(f"k must be whole numbers with commas, such as 1,2,4, got {text!r}") from None
 
 
-def write_report(report: Report, out: Path, formats: Sequence[str]) -> list[Path]:
-    """Write a report's files and return their paths; the same report gives the same bytes."""
-    from maxpo_bench.plots import plot, save
-
-    out.mkdir(parents=True, exist_ok=True)
-    curves, supports = pass_at_k_rows(report), support_rows(report)
-    data, page = out / f"{NAME}.json", out / f"{NAME}.md"
-    text = json.dumps(report.to_dict(), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    data.write_text(text + "\n", encoding="utf-8")
-    page.write_text(as_markdown(report), encoding="utf-8")
-    paths = [data, page]
-    for name, rows in (("pass_at_k", curves), ("support", supports)):
-        if rows:
-            paths.append(_write_csv(out / f"{name}.csv", rows))
-            paths += save(plot(name, rows), out, name, formats)
-    return paths
-
-
 def _methods(
     files: Sequence[Path], against: str | None, labels: Sequence[str], benchmark_column: str | None
 ) -> tuple[list[ScoredSamples], ScoredSamples | None]:
@@ -132,7 +116,9 @@ def _methods(
     if extra is not None and not any(file.exists() and file.samefile(extra) for file in files):
         paths.append(extra)
     if labels and len(labels) not in (len(files), len(paths)):
-        raise ValueError(f"{len(labels)} labels for {len(files)} files: give each file one, in their order")
+        raise ValueError(
+            f"{_count(len(labels), 'label')} for {_count(len(files), 'file')}: give each file one, in their order"
+        )
     names = [*labels, *([None] * (len(paths) - len(labels)))]
     benchmark = SHARED_BENCHMARK if len(paths) > 1 else None
     methods: list[ScoredSamples] = []
@@ -168,15 +154,5 @@ def _set_apart(methods: Sequence[ScoredSamples], label: str) -> tuple[list[Score
     return others, methods[at]
 
 
-def _formats(text: str) -> list[str]:
-    from maxpo_bench.plots.style import check_format
-
-    return [check_format(kind) for kind in text.split(",")]
-
-
-def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

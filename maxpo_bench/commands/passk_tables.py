@@ -1,22 +1,17 @@
-"""A report of scored samples as tables: for a terminal of any width, and for a Markdown page."""
+"""The tables of a report of scored samples, and the Markdown page that is made of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from maxpo_bench.evaluation.curves import Curves, Point
 from maxpo_bench.evaluation.report import MethodResult, Report
-from maxpo_bench.evaluation.rows import TASK_AVERAGE
-from maxpo_bench.evaluation.support import Support, unseen_bound
+from maxpo_bench.evaluation.rows import PROBLEM_AVERAGE, TASK_AVERAGE
+from maxpo_bench.evaluation.support import SUPPORT_CLASSES, Support, SupportClass, unseen_bound
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-PROBLEM_AVERAGE = "problem average"
-_NARROWEST_LABEL = 4
-_GAP = 3
+_NAMED = 5
+"""Problems that are named of each class; report.json and support_problems.csv have all."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +23,15 @@ class ReportTable:
         header: names of all columns.
         rows: cells; a line feed stands between an estimate and its interval.
         named_by: number of columns that name the row.
-        remark: what stands under it.
+        items: lines that stand under it.
+        remark: what stands under those.
     """
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     named_by: int
+    items: tuple[str, ...] = ()
     remark: str = ""
 
 
@@ -50,6 +47,7 @@ def tables_of(report: Report) -> Iterator[ReportTable]:
         title = f"pass@k minus that of {report.against}, percentage points"
         yield _curve_table(title, list(report.differences.items()), _signed_percent)
         yield _support_table(report)
+        yield _rate_table(report)
 
 
 def as_markdown(report: Report) -> str:
@@ -57,30 +55,18 @@ def as_markdown(report: Report) -> str:
     parts = ["# pass@k of scored samples", setting(report)]
     for table in tables_of(report):
         parts += [f"## {table.title}", _markdown_table(table)]
+        parts += ["\n".join(f"- {_escaped(item)}" for item in table.items)] if table.items else []
         parts += [table.remark] if table.remark else []
     if report.notes:
         parts += ["## Notes", "\n".join(f"- {_escaped(note)}" for note in report.notes)]
     return "\n\n".join(parts) + "\n"
 
 
-def print_report(report: Report, console: Console | None = None) -> None:
-    """Print the tables; one that is too wide for the terminal goes on below, and no number is ever cut."""
-    from rich.console import Console
-
-    console = console or Console(highlight=False, markup=False)
-    console.print(setting(report))
-    for table in tables_of(report):
-        console.print()
-        _print_table(table, console)
-    for note in report.notes:
-        console.print(f"\nnote: {note}")
-
-
 def setting(report: Report) -> str:
     """Say what the intervals are."""
     return (
         f"{100 * report.confidence:g} % intervals, each on its own: percentile bootstrap over problems within "
-        f"benchmarks, {report.resamples} resamples, seed {report.seed}."
+        f"benchmarks, {report.resamples} resample{'s' * (report.resamples != 1)}, seed {report.seed}."
     )
 
 
@@ -104,7 +90,8 @@ def _data_table(report: Report) -> ReportTable:
     header = ("benchmark", "method", "problems", "samples each", "correct", "s.e. pass@1")
     remark = "s.e. pass@1: standard error in percentage points due to the samples alone, the problems being fixed."
     counted = [text for method in report.methods if (text := _statuses(method))]
-    return ReportTable("Samples", header, tuple(sorted(rows, key=lambda row: row[0])), 2, " ".join([remark, *counted]))
+    ordered = tuple(sorted(rows, key=lambda row: row[0]))
+    return ReportTable("Samples", header, ordered, 2, remark=" ".join([remark, *counted]))
 
 
 def _statuses(method: MethodResult) -> str:
@@ -128,7 +115,9 @@ def _curve_table(title: str, methods: Sequence[tuple[str, Curves]], text_of: Cal
     lines = [line for line in lines if line[2]]
     ks = sorted({k for *_, points in lines for k in points})
     rows = tuple((name, label, *(_cell(points.get(k), text_of) for k in ks)) for name, label, points in lines)
-    return ReportTable(title, ("benchmark", "method", *(f"k={k}" for k in ks)), rows, 2)
+    averaged = any(name == TASK_AVERAGE for name, *_ in lines)
+    remark = "task average: mean over benchmarks; problem average: mean over all problems." if averaged else ""
+    return ReportTable(title, ("benchmark", "method", *(f"k={k}" for k in ks)), rows, 2, remark=remark)
 
 
 def _by_k(points: Sequence[Point]) -> dict[int, Point]:
@@ -144,35 +133,72 @@ def _cell(point: Point | None, text_of: Callable[[float], str]) -> str:
     return f"{estimate}\n[{text_of(point.low)}, {text_of(point.high)}]"
 
 
+def _supports(report: Report) -> list[tuple[str, str, Support]]:
+    """Return benchmark, method and support, by benchmark."""
+    names = sorted({name for parts in report.support.values() for name in parts})
+    return [(name, label, parts[name]) for name in names for label, parts in report.support.items()]
+
+
 def _support_table(report: Report) -> ReportTable:
-    header = ("benchmark", "method", "k", "both", "gained", "lost", "neither", "SRR", "NDR", "SDS", "NSCR")
-    rows = [
-        (name, label, *_support_cells(parts[name]))
-        for name in sorted({name for parts in report.support.values() for name in parts})
-        for label, parts in report.support.items()
-    ]
-    known = sorted({part.k for parts in report.support.values() for part in parts.values() if part.k is not None})
+    header = ("benchmark", "method", "k", *(_words(name) for name in SUPPORT_CLASSES))
+    parts = _supports(report)
+    rows = tuple((name, label, *_support_cells(part)) for name, label, part in parts)
+    items = tuple(item for part in parts if (item := _named_problems(*part)))
+    known = sorted({part.k for *_, part in parts if part.k is not None})
     limits = {k: unseen_bound(k, report.confidence) for k in known}
     bounds = [f"{100 * limit:.3g} % (k={k})" for k, limit in limits.items() if limit < 1]
     remark = (
-        f"Problems solved in k samples by the method and {report.against} (both), only by the method (gained), only by "
-        f"{report.against} (lost), by neither; expected numbers where not whole. SRR = both/(both+lost), NDR = "
-        "gained/(both+gained), SDS their harmonic mean, NSCR = (gained-lost)/(both+gained+lost)."
+        f"Problems with a correct answer among k samples of both the method and {report.against} (preservation), only "
+        f"of the method (expansion), only of {report.against} (shrinkage), of neither (out of support); expected "
+        "numbers where not whole. The classes are those of Wu et al., arXiv 2507.14843."
     )
     if bounds:
         sure = f"{100 * report.confidence:g} % confidence"
         remark += f" On a problem that none of k samples solve, the success rate is below {', '.join(bounds)}, {sure}."
-    return ReportTable(f"Support beside {report.against}", header, tuple(rows), 2, remark)
+    return ReportTable(f"Support beside {report.against}, problems", header, rows, 2, items, remark)
+
+
+def _rate_table(report: Report) -> ReportTable:
+    header = ("benchmark", "method", "SRR", "NDR", "SDS", "NSCR")
+    rows = tuple((name, label, *_rate_cells(part)) for name, label, part in _supports(report))
+    remark = (
+        "Of Wu et al., arXiv 2507.14843, with P, E and S the numbers of preservation, expansion and shrinkage: support "
+        "retention rate SRR = P/(P+S), net discovery rate NDR = E/(P+E), support dynamic score SDS = the harmonic mean "
+        "of SRR and NDR, net support change rate NSCR = (E-S)/(P+E+S)."
+    )
+    return ReportTable(f"Support beside {report.against}, rates", header, rows, 2, remark=remark)
 
 
 def _support_cells(support: Support) -> tuple[str, ...]:
-    counts = (support.preservation, support.expansion, support.shrinkage, support.out_of_support)
-    rates = (support.retention, support.discovery, support.dynamics, support.net_change)
+    counts = [getattr(support, name) for name in SUPPORT_CLASSES]
     return (
         "varies" if support.k is None else str(support.k),
         *(f"{count:.0f}" if count == round(count) else f"{count:.2f}" for count in counts),
-        *("-" if rate is None else f"{rate:.3f}" for rate in rates),
     )
+
+
+def _rate_cells(support: Support) -> tuple[str, ...]:
+    rates = (support.retention, support.discovery, support.dynamics, support.net_change)
+    return tuple("-" if rate is None else f"{rate:.3f}" for rate in rates)
+
+
+def _named_problems(benchmark: str, label: str, support: Support) -> str:
+    """Name the first problems that only one of two methods solves."""
+    classes: tuple[SupportClass, ...] = ("expansion", "shrinkage")
+    named = [f"{name} {_listed(support.problems[name])}" for name in classes if support.problems[name]]
+    undecided = len(support.problems["undecided"])
+    if undecided:
+        named.append(f"undecided {undecided}, depending on which samples are taken")
+    return f"{benchmark}, {label}: {'; '.join(named)}" if named else ""
+
+
+def _listed(ids: Sequence[str]) -> str:
+    rest = len(ids) - _NAMED
+    return ", ".join(ids[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _percent(value: float) -> str:
@@ -185,48 +211,6 @@ def _signed_percent(value: float) -> str:
 
 def _plain(value: float) -> str:
     return f"{value:.4g}"
-
-
-def _print_table(table: ReportTable, console: Console) -> None:
-    """Print a table in parts that fit, each with the columns that name the row."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    columns = [[table.header[at], *(row[at] for row in table.rows)] for at in range(len(table.header))]
-    widths = [max(len(line) for cell in column for line in cell.split("\n")) + _GAP for column in columns]
-    labels = _narrowed(widths[: table.named_by], console.width - max(widths[table.named_by :]))
-    console.print(table.title, style="bold")
-    for chosen in _fitting(widths, table.named_by, console.width - sum(labels)):
-        drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for at in range(table.named_by):
-            drawn.add_column(Text(table.header[at]), overflow="fold", max_width=labels[at] - _GAP)
-        for at in chosen:
-            drawn.add_column(Text(table.header[at]), justify="right", no_wrap=True)
-        for row in table.rows:
-            drawn.add_row(*(Text(row[at]) for at in [*range(table.named_by), *chosen]))
-        console.print(drawn)
-    if table.remark:
-        console.print(table.remark)
-
-
-def _narrowed(widths: Sequence[int], space: int) -> list[int]:
-    """Return the widths, the widest made narrower until all fit into the space or none can be narrowed."""
-    narrowed = list(widths)
-    while sum(narrowed) > space and max(narrowed) > _NARROWEST_LABEL + _GAP:
-        narrowed[narrowed.index(max(narrowed))] -= 1
-    return narrowed
-
-
-def _fitting(widths: Sequence[int], first: int, space: int) -> Iterator[list[int]]:
-    """Yield runs of neighbouring columns, from the first on, that fit into the space; at least one in each."""
-    run: list[int] = []
-    for at in range(first, len(widths)):
-        if run and sum(widths[each] for each in [*run, at]) > space:
-            yield run
-            run = []
-        run.append(at)
-    yield run
 
 
 def _markdown_table(table: ReportTable) -> str:

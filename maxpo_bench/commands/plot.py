@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FROM_RUNS = ("learning_curves", "p_action_1", "performance_profile")
-FROM_REPORT = ("pass_at_k", "support")
+FROM_REPORT = {"pass_at_k": "pass_at_k.csv", "pass_at_k_difference": "difference.csv", "support": "support.csv"}
 WITH_METRIC = ("learning_curves", "performance_profile")
 
 
@@ -53,7 +53,7 @@ def run_plot(
 def _needs(name: str) -> str:
     """Say what a figure is drawn from."""
     if name in FROM_REPORT:
-        return f"{name}.csv of `maxpo-bench llm report FILE... --out DIR` (--from DIR/{name}.csv)"
+        return f"{FROM_REPORT[name]} of `maxpo-bench llm report FILE... --out DIR` (--from DIR/{FROM_REPORT[name]})"
     return "a sweep's runs (--from DIR)" if name in FROM_RUNS else "nothing: it computes its data"
 
 

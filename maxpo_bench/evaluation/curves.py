@@ -11,8 +11,9 @@ import numpy as np
 
 from maxpo_bench.evaluation.passk import FloatArray
 from maxpo_bench.seeding import derive_seed
-from maxpo_bench.stats import DEFAULT_RESAMPLES
 
+DEFAULT_RESAMPLES = 2000
+"""`maxpo_bench.stats.DEFAULT_RESAMPLES`; importing that module takes a second, for SciPy."""
 _MOST_AT_ONCE = 1 << 22
 
 

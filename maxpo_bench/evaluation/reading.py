@@ -21,6 +21,8 @@ _VERDICTS = {"correct": True} | dict.fromkeys(("wrong", "no_box", "malformed", "
 """What a grader's status says of `correct`; other statuses say nothing of it."""
 _MATRICES = (".json", ".json.gz")
 _MISSING = object()
+_Place = tuple[str | None, ProblemKey, int]
+"""Source, benchmark and id, number of the sample."""
 
 
 def read_samples(
@@ -44,7 +46,7 @@ def read_samples(
 
     A ``.json`` file holds matrices: ``{"problem": [1, 0, ...]}`` for one system, ``{"system": {"problem": [...]}}`` for
     several, or either under the key ``scores``. Both may be compressed (``.gz``). A folder is read as one method whose
-    files are its parts.
+    files are its parts; files of several methods are read one by one.
 
     A problem's benchmark is what `benchmark_column` holds, if given; else the row's ``benchmark``; else what stands
     before the first "/" of its id; else `benchmark`; else the file's name without its ending.
@@ -69,9 +71,10 @@ def read_samples(
     files = _files(path)
     for file in files:
         fallback = benchmark or _stem(file)
-        rows = _matrix_rows(file) if file.name.endswith(_MATRICES) else _json_lines(file)
-        for where, row in rows:
-            _add(found, where, row, fallback, benchmark_column)
+        for where, row in _rows(file):
+            place = _place(where, row, fallback, benchmark_column)
+            if not _add(found, where, row, place):
+                raise ValueError(_twice(files, where, place, benchmark, benchmark_column))
     if not found:
         raise ValueError(f"{path} holds no samples: write one row per sample, with problem_id, sample and correct")
     names = tuple(str(file) for file in files)
@@ -129,6 +132,10 @@ def _open(file: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
 
 
+def _rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    return _matrix_rows(file) if file.name.endswith(_MATRICES) else _json_lines(file)
+
+
 def _json_lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield file:line and row; read as bytes, since only a line feed ends a line there, not U+2028."""
     number = 0
@@ -143,7 +150,7 @@ def _json_lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def _parsed_object(text: bytes, where: str) -> dict[str, Any]:
     try:
-        value = json.loads(text, object_pairs_hook=_distinct_names)
+        value = _DECODER.decode(text.decode("utf-8").removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: not JSON in UTF-8: {error}") from error
     if not isinstance(value, dict):
@@ -158,6 +165,10 @@ def _distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"{twice!r} is named twice")
     return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_distinct_names)
+"""One for all lines: `json.loads` with a hook makes a decoder for each."""
 
 
 def _matrix_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -180,24 +191,43 @@ def _matrix_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
                 yield f"{where}, sample {sample}", {**row, "source": source} if source else row
 
 
-def _add(
-    found: dict[str | None, _Method], where: str, row: Mapping[str, Any], fallback: str, benchmark_column: str | None
-) -> None:
-    """Count one row."""
+def _place(where: str, row: Mapping[str, Any], fallback: str, benchmark_column: str | None) -> _Place:
+    """Return which sample a row is."""
     source = None if benchmark_column == "source" else _text(row, "source", where)
     identity = _identity(row, where)
-    key = (_benchmark(row, identity, fallback, benchmark_column, where), identity)
-    method = found.setdefault(source, _Method())
-    problem = method.problems.setdefault(key, _Problem())
     sample = row.get("sample")
     if isinstance(sample, bool) or not isinstance(sample, int) or sample < 0:
         said = "is missing" if sample is None else f"is {_short(sample)}"
         raise ValueError(f"{where}: 'sample' {said}: number each problem's samples 0, 1, 2, ...")
+    return source, (_benchmark(row, identity, fallback, benchmark_column, where), identity), sample
+
+
+def _twice(files: list[Path], where: str, place: _Place, benchmark: str | None, benchmark_column: str | None) -> str:
+    """Say where a sample is and where it was before; only now are places looked up, as keeping them takes memory."""
+    for file in files:
+        fallback = benchmark or _stem(file)
+        for first, row in _rows(file):
+            if _place(first, row, fallback, benchmark_column) == place:
+                return _twice_text(file, first, where, place)
+    raise AssertionError(f"{where}: the file changed while it was read")
+
+
+def _twice_text(file: Path, first: str, where: str, place: _Place) -> str:
+    source, (_, identity), sample = place
+    by = f" by {source!r}" if source else ""
+    remedy = "every sample counts once"
+    if not where.startswith(f"{file}:"):
+        remedy = "a folder is read as one method; give the files one by one if each is a method of its own"
+    return f"{where}: sample {sample} of problem {identity!r}{by} is there twice, first in {first}: {remedy}"
+
+
+def _add(found: dict[str | None, _Method], where: str, row: Mapping[str, Any], place: _Place) -> bool:
+    """Count one row; return False if its sample is there already."""
+    source, key, sample = place
+    method = found.setdefault(source, _Method())
+    problem = method.problems.setdefault(key, _Problem())
     if sample in problem.seen:
-        by = f" by {source!r}" if source else ""
-        raise ValueError(
-            f"{where}: sample {sample} of problem {identity!r}{by} is there twice: every sample counts once"
-        )
+        return False
     problem.seen.add(sample)
     correct = _verdict(row, where)
     problem.num_correct += correct
@@ -209,6 +239,7 @@ def _add(
     score = _score(row, where)
     if score is not None:
         problem.scores.append(score)
+    return True
 
 
 def _identity(row: Mapping[str, Any], where: str) -> str:

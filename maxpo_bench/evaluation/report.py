@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from maxpo_bench.evaluation.curves import Curves, PerProblem, doubling_ks, estimate_curves
+from maxpo_bench.evaluation.curves import DEFAULT_RESAMPLES, Curves, PerProblem, doubling_ks, estimate_curves
 from maxpo_bench.evaluation.maxk import max_at_k
 from maxpo_bench.evaluation.notes import report_notes
 from maxpo_bench.evaluation.passk import FloatArray, pass_at_k, sampling_error
 from maxpo_bench.evaluation.samples import ScoredSamples
 from maxpo_bench.evaluation.selection import Selection, check_same_problems, select
 from maxpo_bench.evaluation.support import Support, support_of, unseen_bound
-from maxpo_bench.stats import DEFAULT_RESAMPLES
 
 SCHEMA = "maxpo-bench pass@k 1"
 

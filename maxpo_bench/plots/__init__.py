@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from maxpo_bench.plots.bandit_figures import bias_vs_batches, variance_vs_arms, variance_vs_k
 from maxpo_bench.plots.curve_figures import METRICS, learning_curves, p_action_1, variance_ratio
 from maxpo_bench.plots.maze_figures import maze
-from maxpo_bench.plots.passk_figures import pass_at_k, support
+from maxpo_bench.plots.passk_figures import pass_at_k, pass_at_k_difference
 from maxpo_bench.plots.profile_figures import performance_profile
 from maxpo_bench.plots.style import (
     DOUBLE_COLUMN,
@@ -27,6 +27,7 @@ from maxpo_bench.plots.style import (
     style_of,
     write,
 )
+from maxpo_bench.plots.support_figure import support
 from maxpo_bench.registry import Registry
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ for _figure in (
     maze,
     performance_profile,
     pass_at_k,
+    pass_at_k_difference,
     support,
 ):
     FIGURES.register(_figure.__name__, _figure)

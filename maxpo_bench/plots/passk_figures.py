@@ -1,22 +1,17 @@
-"""Figures of scored samples: pass@k over k, and which problems a method can solve beside another."""
+"""Figures of scored samples: pass@k over k, and how it differs from that of one method."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from maxpo_bench.plots.bandit_panels import draw_band, draw_points
-from maxpo_bench.plots.frames import Curve, Frame, as_frame, count_text, require_finite
+from maxpo_bench.plots.frames import Frame, as_frame, count_text, require_finite
 from maxpo_bench.plots.style import (
     ALIASES,
-    BLUE,
     DOUBLE_COLUMN,
-    GREEN,
-    ORANGE,
     OWN_COLORS,
     SINGLE_COLUMN,
     STYLES,
@@ -35,19 +30,16 @@ _COLUMNS = 3
 _MOST_TICKS = 6
 _MARKERS = "oD^vsPX*"
 _LINESTYLES: tuple[LineStyle, ...] = ("-", "--", "-.", ":")
-_CLASSES = {
-    "preservation": ("preservation", BLUE, "white"),
-    "expansion": ("expansion", GREEN, "white"),
-    "shrinkage": ("shrinkage", ORANGE, "black"),
-    "out_of_support": ("out of support", "#e6e6e6", "black"),
-}
-_LONGEST_LINE = 32
-_NARROWEST = 0.07
-"""Share of a bar below which its number is not written into it."""
+_NEEDED = ("benchmark", "method", "k", "estimate", "low", "high", "num_problems", "fewest_samples", "most_samples")
+_FEW_BANDS = 2
+"""More bands than this on top of each other turn grey unless they are lighter."""
+NO_BREAK = "\u00a0"
 
 
 def pass_at_k(data: Any, *, caption: str = "") -> Figure:
-    """pass@k against k with intervals: one panel per benchmark, and one for their average where there is one.
+    """pass@k against k with intervals: one panel per benchmark and average, all from 0 to the same upper end.
+
+    With one k only it is one panel of points with error bars, a line for each benchmark.
 
     Args:
         data: columns benchmark, method, k, estimate, low, high (in [0, 1]), num_problems, fewest_samples and
@@ -58,15 +50,45 @@ def pass_at_k(data: Any, *, caption: str = "") -> Figure:
     Raises:
         ValueError: no rows, missing columns, or no finite value.
     """
-    needed = ["benchmark", "method", "k", "estimate", "low", "high", "num_problems", "fewest_samples", "most_samples"]
-    frame = as_frame(data, "pass_at_k", needed)
+    frame = as_frame(data, "pass_at_k", _NEEDED)
     require_finite(frame, "pass_at_k", "estimate")
+    text = f"Unbiased estimates from {_samples_text(frame)} per problem."
+    return _figure(frame, "pass@$k$ (%)", _joined(caption, text), has_zero_line=False)
+
+
+def pass_at_k_difference(data: Any, *, caption: str = "") -> Figure:
+    """pass@k of each method minus that of one they are compared with, paired by problem, as `pass_at_k` draws it.
+
+    Args:
+        data: columns benchmark, method, against, k, estimate, low, high (in [-1, 1]), num_problems, fewest_samples and
+            most_samples, as `maxpo_bench.evaluation.rows.difference_rows` makes them, and the optional ones of
+            `pass_at_k`.
+        caption: put before the sentence on problems.
+
+    Raises:
+        ValueError: no rows, missing columns, or no finite value.
+    """
+    frame = as_frame(data, "pass_at_k_difference", [*_NEEDED, "against"])
+    require_finite(frame, "pass_at_k_difference", "estimate")
+    against = ", ".join(dict.fromkeys(map(str, frame["against"])))
+    text = (
+        f"Unbiased estimates of pass@$k$ minus that of {against} on the same problems, from {_samples_text(frame)} per "
+        "problem; above 0 the method is better."
+    )
+    return _figure(frame, "$\\Delta$ pass@$k$ (points)", _joined(caption, text), has_zero_line=True)
+
+
+def _figure(frame: Frame, quantity: str, text: str, *, has_zero_line: bool) -> Figure:
+    """Draw panels of curves, or one panel of points where there is one k only."""
     styles = _method_styles(list(dict.fromkeys(map(str, frame["method"]))))
     names = list(dict.fromkeys(map(str, frame["benchmark"])))
+    if frame["k"].nunique() == 1:
+        figure = _points(frame, names, styles, quantity.replace("$k$", f"${int(frame['k'].iloc[0])}$"), has_zero_line)
+        return finish(figure, f"{text} {_interval_text(frame, 'Bars')}. Numbers of problems in brackets.", list(styles))
     columns = min(_COLUMNS, len(names))
-    rows = -(-len(names) // columns)
+    lines = -(-len(names) // columns)
     width = SINGLE_COLUMN if len(names) == 1 else DOUBLE_COLUMN
-    figure, grid = new_figure(rows, columns, width=width, height=0.2 + 1.9 * rows)
+    figure, grid = new_figure(lines, columns, width=width, height=0.2 + 1.9 * lines, sharey=True)
     flat = [axes for row in grid for axes in row]
     for axes in flat[len(names) :]:
         axes.remove()
@@ -75,52 +97,64 @@ def pass_at_k(data: Any, *, caption: str = "") -> Figure:
         _curves(axes, rows, styles)
         axes.set(title=f"{name} ({count_text(map(int, rows['num_problems']), 'problem')})", xlabel="$k$")
         if place % columns == 0:
-            axes.set_ylabel("pass@$k$ (%)")
-    return finish(figure, f"{caption + ' ' if caption else ''}{_passk_caption(frame)}", list(styles))
+            axes.set_ylabel(quantity)
+        if has_zero_line:
+            axes.axhline(0.0, color="0.4", linewidth=0.7, zorder=1)
+    flat[0].set_ylim(*_limits(frame, has_zero_line))
+    shared = " All panels have the same vertical axis." if len(names) > 1 else ""
+    return finish(figure, f"{text} {_interval_text(frame, 'Bands')}.{shared}", list(styles))
 
 
-def support(data: Any, *, caption: str = "") -> Figure:
-    """Share of problems that both methods solve, one of them, or neither: one bar per benchmark and method.
-
-    Args:
-        data: columns benchmark, method, against, k, num_problems, preservation, expansion, shrinkage and
-            out_of_support (numbers of problems), as `maxpo_bench.evaluation.rows.support_rows` makes them. Bars stand
-            in the order of the rows.
-        caption: put before the sentence on problems.
-
-    Raises:
-        ValueError: no rows or missing columns.
-    """
-    frame = as_frame(data, "support", ["benchmark", "method", "against", "k", "num_problems", *_CLASSES])
-    height = 0.7 + 0.24 * len(frame)
-    figure, grid = new_figure(1, 1, width=DOUBLE_COLUMN, height=height)
-    axes = grid[0][0]
-    total = frame["num_problems"].to_numpy(dtype=np.float64)
-    left = np.zeros(len(frame))
-    places = np.arange(len(frame), dtype=np.float64)
-    for column, (label, color, text_color) in _CLASSES.items():
-        counts = frame[column].to_numpy(dtype=np.float64)
-        share = counts / total
-        axes.barh(places, 100 * share, left=100 * left, height=0.72, color=color, label=label, linewidth=0.0)
-        for place, start, part, count in zip(places, left, share, counts, strict=True):
-            if part >= _NARROWEST:
-                axes.text(
-                    100 * (start + part / 2),
-                    place,
-                    _count(count),
-                    ha="center",
-                    va="center_baseline",
-                    size=6.0,
-                    color=text_color,
-                )
-        left = left + share
-    many = frame["method"].nunique() > 1
-    labels = [f"{row['benchmark']}, {row['method']}" if many else str(row["benchmark"]) for _, row in frame.iterrows()]
-    axes.set_yticks(places, ["\n".join(textwrap.wrap(label, _LONGEST_LINE)) for label in labels])
-    axes.set(xlabel="Problems (%)", xlim=(0.0, 100.0))
-    axes.invert_yaxis()
+def _points(
+    frame: Frame, names: Sequence[str], styles: Mapping[str, SeriesStyle], quantity: str, has_zero_line: bool
+) -> Figure:
+    """Draw points with error bars, a line for each benchmark and within it one for each method."""
+    step = 0.8 / len(styles)
+    height = 0.6 + max(0.22, 0.13 * len(styles)) * len(names)
+    figure, ((axes,),) = new_figure(1, 1, width=SINGLE_COLUMN, height=height)
+    for place, (name, style) in enumerate(styles.items()):
+        rows = frame[frame["method"].astype(str) == name]
+        mean, low, high = _percentages(rows)
+        heights = [names.index(str(each)) + step * (place - (len(styles) - 1) / 2) for each in rows["benchmark"]]
+        options: dict[str, Any] = {**style.line(), "linestyle": "none", "elinewidth": 0.8, "capsize": 1.5}
+        axes.errorbar(mean, heights, xerr=[mean - low, high - mean], markeredgewidth=0.0, **options)
+    counts = [frame[frame["benchmark"].astype(str) == name]["num_problems"].iloc[0] for name in names]
+    axes.set_yticks(range(len(names)), [f"{name} ({int(count)})" for name, count in zip(names, counts, strict=True)])
+    axes.set(xlabel=quantity, xlim=_limits(frame, has_zero_line), ylim=(len(names) - 0.5, -0.5))
     axes.tick_params(axis="y", length=0.0)
-    return finish(figure, f"{caption + ' ' if caption else ''}{_support_caption(frame)}")
+    if has_zero_line:
+        axes.axvline(0.0, color="0.4", linewidth=0.7, zorder=1)
+    return figure
+
+
+def _curves(axes: Axes, frame: Frame, styles: Mapping[str, SeriesStyle]) -> None:
+    """Draw one benchmark's curves; a method without intervals gets a line without a band."""
+    alpha = 0.18 if len(styles) <= _FEW_BANDS else 0.06
+    for place, (name, style) in enumerate(styles.items()):
+        rows = frame[frame["method"].astype(str) == name].sort_values("k")
+        if rows.empty:
+            continue
+        mean, low, high = _percentages(rows)
+        ks = rows["k"].to_numpy(dtype=np.float64)
+        axes.plot(ks, mean, markeredgewidth=0.0, zorder=2.5 - 0.001 * place, **style.line())
+        axes.fill_between(ks, low, high, color=style.color, alpha=alpha, linewidth=0.0)
+        if len(styles) > _FEW_BANDS:
+            for edge in (low, high):
+                axes.plot(ks, edge, color=style.color, alpha=0.55, linewidth=0.5, linestyle=style.linestyle, zorder=2)
+    _k_axis(axes, int(frame["k"].max()))
+
+
+def _percentages(rows: Frame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    mean, low, high = (100 * rows[column].to_numpy(dtype=np.float64) for column in ("estimate", "low", "high"))
+    return mean, low, high
+
+
+def _limits(frame: Frame, has_zero_line: bool) -> tuple[float, float]:
+    """Return the ends of the axis of values in per cent: all of them and 0, and pass@k from 0 on."""
+    values = 100 * frame[["estimate", "low", "high"]].to_numpy(dtype=np.float64)
+    low, high = min(0.0, float(np.nanmin(values))), max(0.0, float(np.nanmax(values)))
+    margin = 0.04 * ((high - low) or 1.0)
+    return (low - margin if has_zero_line else min(0.0, low), high + margin)
 
 
 def _method_styles(methods: Sequence[str]) -> dict[str, SeriesStyle]:
@@ -143,26 +177,6 @@ def _method_styles(methods: Sequence[str]) -> dict[str, SeriesStyle]:
     return {name: styles[name] for name in methods}
 
 
-def _curves(axes: Axes, frame: Frame, styles: Mapping[str, SeriesStyle]) -> None:
-    """Draw one benchmark's curves; a method without intervals gets a line without a band."""
-    largest = int(frame["k"].max())
-    for place, (name, style) in enumerate(styles.items()):
-        rows = frame[frame["method"].astype(str) == name].sort_values("k")
-        if rows.empty:
-            continue
-        mean = 100 * rows["estimate"].to_numpy(dtype=np.float64)
-        low, high = (100 * rows[column].to_numpy(dtype=np.float64) for column in ("low", "high"))
-        ks = rows["k"].to_numpy(dtype=np.float64)
-        if largest == 1:  # a line of one point has no band: bars, side by side
-            beside = ks * 2.0 ** (0.1 * (place - (len(styles) - 1) / 2))
-            draw_points(axes, Curve(beside, mean, low, high, len(rows)), style, place=place)
-        else:
-            draw_band(axes, Curve(ks, mean, low, high, len(rows)), style, place=place)
-    _k_axis(axes, largest)
-    low, high = axes.get_ylim()
-    axes.set_ylim(max(low, -2.0), min(high, 102.0))
-
-
 def _k_axis(axes: Axes, largest: int) -> None:
     """Make the horizontal axis logarithmic with at most a few ticks at powers of two."""
     from matplotlib.ticker import NullLocator
@@ -172,40 +186,22 @@ def _k_axis(axes: Axes, largest: int) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.xaxis.set_minor_locator(NullLocator())
-    if largest == 1:
-        axes.set_xlim(0.5, 2.0)
 
 
-def _passk_caption(frame: Frame) -> str:
-    """Say what the bands are and of how many problems and samples."""
+def _joined(caption: str, text: str) -> str:
+    return f"{caption} {text}" if caption else text
+
+
+def _samples_text(frame: Frame) -> str:
+    return count_text([int(frame["fewest_samples"].min()), int(frame["most_samples"].max())], "sample")
+
+
+def _interval_text(frame: Frame, shown: str) -> str:
+    """Say what bands or bars are and of how many problems; numbers and their units stay on one line."""
     confidence = float(frame["confidence"].iloc[0]) if "confidence" in frame.columns else 0.95
-    shown = "Bars" if int(frame["k"].max()) == 1 else "Bands"
-    low, high = int(frame["fewest_samples"].min()), int(frame["most_samples"].max())
-    problems = count_text([int(count) for count in frame["num_problems"]], "problem")
-    text = (
-        f"Unbiased estimates from {count_text([low, high], 'sample')} per problem. {shown}: pointwise "
-        f"{100 * confidence:g} % intervals; {problems}"
-    )
+    problems = count_text([int(count) for count in frame["num_problems"]], "problem").replace(" ", NO_BREAK)
+    text = f"{shown}: pointwise {100 * confidence:g}{NO_BREAK}% intervals; {problems}"
     if {"resamples", "seed"} <= set(frame.columns):
-        resamples, seed = int(frame["resamples"].iloc[0]), int(frame["seed"].iloc[0])
-        text += f"; bootstrap over problems within benchmarks, {resamples} resamples, seed {seed}"
-    return text + "."
-
-
-def _support_caption(frame: Frame) -> str:
-    """Say who is compared with whom, at how many samples, on how many problems."""
-    against = ", ".join(dict.fromkeys(map(str, frame["against"])))
-    problems = count_text([int(count) for count in frame["num_problems"]], "problem")
-    known = [int(k) for k in frame["k"].dropna()]
-    samples = count_text(known, "sample") if known and len(known) == len(frame) else "the same number of samples"
-    methods = list(dict.fromkeys(map(str, frame["method"])))
-    who = methods[0] if len(methods) == 1 else "the method"
-    return (
-        f"Problems with a correct answer among {samples} of each: found by {who} and {against} (preservation), only by "
-        f"{who} (expansion), only by {against} (shrinkage), by neither (out of support). {problems} per benchmark. "
-        "Numbers are problems, expected ones where they are not whole."
-    )
-
-
-def _count(value: float) -> str:
-    return f"{value:.0f}" if abs(value - round(value)) < 0.05 else f"{value:.1f}"
+        resamples = count_text([int(frame["resamples"].iloc[0])], "resample")
+        text += f"; bootstrap over problems within benchmarks, {resamples}, seed{NO_BREAK}{int(frame['seed'].iloc[0])}"
+    return text

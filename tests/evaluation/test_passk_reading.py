@@ -148,7 +148,7 @@ def test_parts_of_samples_keep_what_belongs_to_them(tmp_path):
 @pytest.mark.parametrize(
     ("second", "words"),
     [
-        ({"sample": 0}, r"sample 0 of problem 'a/1' is there twice: every sample counts once"),
+        ({"sample": 0}, r"sample 0 of problem 'a/1' is there twice, first in .*run\.jsonl:1: every sample counts once"),
         ({"correct": None}, "'correct' is missing: a sample without a verdict cannot be counted"),
         ({"correct": "true"}, "'correct' must be true, false, 1 or 0, got 'true'"),
         ({"correct": 0.5}, "'correct' must be true, false, 1 or 0, got 0.5"),
@@ -188,7 +188,11 @@ def test_a_missing_verdict_is_not_a_wrong_answer(tmp_path):
 def test_twice_in_different_files_of_a_folder_is_twice(tmp_path):
     for name in ("one", "two"):
         write_lines(tmp_path / "mine" / f"{name}.jsonl", rows_of({"a/1": "1"}))
-    with pytest.raises(ValueError, match=r"two\.jsonl:1: sample 0 of problem 'a/1' is there twice"):
+    words = (
+        r"two\.jsonl:1: sample 0 of problem 'a/1' is there twice, first in .*one\.jsonl:1: a folder is read as one "
+        "method; give the files one by one if each is a method of its own"
+    )
+    with pytest.raises(ValueError, match=words):
         read_samples(tmp_path / "mine")
     rows = rows_of({"a/1": "1"}, source="small") * 2
     with pytest.raises(ValueError, match="sample 0 of problem 'a/1' by 'small' is there twice"):

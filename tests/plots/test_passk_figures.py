@@ -1,12 +1,24 @@
 """Curves of pass@k and bars of supports show the numbers they are given."""
 
+import itertools
+
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
-from plot_frames import bands, caption_of, legend_labels, line_of, passk_frame, support_frame
+from plot_frames import (
+    EXAMPLES,
+    bands,
+    caption_of,
+    difference_frame,
+    legend_labels,
+    line_of,
+    passk_frame,
+    support_frame,
+)
 
 from maxpo_bench import plots
-from maxpo_bench.plots.style import OWN_COLORS, style_of
+from maxpo_bench.plots.style import OWN_COLORS, SINGLE_COLUMN, style_of
 
 
 def test_curves_are_percentages_over_doubling_k_with_their_bands():
@@ -59,15 +71,71 @@ def test_a_method_may_lack_a_benchmark_or_intervals():
     figure.draw_without_rendering()
 
 
-def test_one_k_is_a_point_with_a_bar_beside_the_others():
+def test_one_k_is_a_small_figure_of_points_with_bars_by_benchmark():
     figure = plots.plot("pass_at_k", passk_frame(ks=(1,)))
-    (axes, _) = figure.axes
+    (axes,) = figure.axes
+    assert figure.get_size_inches()[0] == SINGLE_COLUMN
+    assert figure.get_size_inches()[1] < 2
     assert "Bars: pointwise 95 % intervals" in caption_of(figure)
-    assert axes.get_xlim() == (0.5, 2.0)
+    assert axes.get_xlabel() == "pass@$1$ (%)"
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["aime (3)", "math (3)"]
     assert not bands(axes)
-    ends = [bar[2][0].get_segments()[0] for bar in axes.containers]
-    assert ends[0][0, 0] < 1.0 < ends[1][0, 0]
-    np.testing.assert_allclose([[low[1], high[1]] for low, high in ends], [[0, 10], [5, 15]], atol=1e-12)
+    ends = [np.array(bar[2][0].get_segments()) for bar in axes.containers]
+    np.testing.assert_allclose(ends[0][:, :, 0], [[0, 10]] * 2, atol=1e-12)
+    np.testing.assert_allclose(ends[1][:, :, 0], [[5, 15]] * 2, atol=1e-12)
+    heights = np.array([each[:, 0, 1] for each in ends])
+    assert (np.diff(heights, axis=0) > 0).all()
+    assert (np.round(heights) == [[0, 1], [0, 1]]).all()
+
+
+def test_all_panels_have_one_vertical_axis_from_zero():
+    frame = passk_frame()
+    frame.loc[frame.benchmark == "math", ["estimate", "low", "high"]] += 0.4
+    figure = plots.plot("pass_at_k", frame)
+    (first, second) = (axes.get_ylim() for axes in figure.axes)
+    assert first == second
+    assert first[0] == 0
+    assert first[1] > 85
+    assert "All panels have the same vertical axis." in caption_of(figure)
+    assert "All panels" not in caption_of(plots.plot("pass_at_k", passk_frame(benchmarks=("aime",))))
+
+
+def test_many_bands_are_lighter_and_have_edges():
+    few, many = (
+        plots.plot("pass_at_k", passk_frame(benchmarks=("aime",), methods=[f"m{at}" for at in range(count)])).axes[0]
+        for count in (2, 4)
+    )
+    assert bands(many)[0].get_alpha() < bands(few)[0].get_alpha()
+    assert len(few.get_lines()) == 2
+    edges = [line for line in many.get_lines() if line.get_linewidth() < 1]
+    assert len(edges) == 2 * 4
+    np.testing.assert_allclose(edges[0].get_ydata(), [0, 5, 10, 15], atol=1e-12)
+
+
+def test_differences_stand_around_a_line_at_zero():
+    figure = plots.plot("pass_at_k_difference", difference_frame())
+    for axes in figure.axes:
+        (zero,) = [line for line in axes.get_lines() if set(line.get_ydata()) == {0.0}]
+        assert zero.get_zorder() < line_of(axes, "base").get_zorder()
+        low, high = axes.get_ylim()
+        assert low < -30
+        assert high > 15
+        np.testing.assert_allclose(line_of(axes, "trained").get_ydata(), [-20, -10, 0, 10], atol=1e-12)
+    assert figure.axes[0].get_ylabel() == "$\\Delta$ pass@$k$ (points)"
+    assert "minus that of first on the same problems" in caption_of(figure)
+    (axes,) = plots.plot("pass_at_k_difference", difference_frame(ks=(4,))).axes
+    assert axes.get_xlabel() == "$\\Delta$ pass@$4$ (points)"
+    assert [0.0, 0.0] in [list(line.get_xdata()) for line in axes.get_lines()]
+
+
+@pytest.mark.parametrize("methods", [("base",), ("base", "other", "trained", "long-name-of-a-model")])
+@pytest.mark.parametrize("name", ["pass_at_k", "pass_at_k_difference"])
+def test_numbers_in_captions_keep_their_units(name, methods):
+    frame = EXAMPLES[name][lambda rows: rows.method == "base"]
+    frame = pd.concat([frame.assign(method=method) for method in methods])
+    for one in (frame, frame[frame.k == 1]):
+        lines = plots.plot(name, one).get_supxlabel().split("\n")
+        assert any("95\u00a0%" in line for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -83,20 +151,24 @@ def test_the_caption_says_what_the_bands_are():
     frame.loc[frame.benchmark == "math", "num_problems"] = 7
     assert caption_of(plots.plot("pass_at_k", frame, caption="Mine.")) == (
         "Mine. Unbiased estimates from 6-8 samples per problem. Bands: pointwise 90 % intervals; 3-7 problems; "
-        "bootstrap over problems within benchmarks, 500 resamples, seed 4."
+        "bootstrap over problems within benchmarks, 500 resamples, seed 4. All panels have the same vertical axis."
     )
 
 
-def test_support_bars_are_shares_that_fill_the_axis():
+def test_support_bars_are_shares_that_fill_the_axis_by_benchmark():
     figure = plots.plot("support", support_frame(methods=("trained", "other")))
     (axes,) = figure.axes
     assert [label.get_text() for label in axes.get_yticklabels()] == [
-        "aime, trained",
-        "aime, other",
-        "math, trained",
-        "math, other",
+        "aime",
+        "trained",
+        "other",
+        "math",
+        "trained",
+        "other",
     ]
-    widths = np.array([[bar.get_width() for bar in container] for container in axes.containers])
+    bars = [bar for container in axes.containers for bar in container if bar.get_width()]
+    widths = np.array([bar.get_width() for bar in bars]).reshape(4, 4).T
+    assert [round(bar.get_y() + bar.get_height() / 2) for bar in bars[::4]] == [1, 2, 4, 5]
     np.testing.assert_allclose(widths[:, 0], [50, 25, 5, 20])
     np.testing.assert_allclose(widths[:, 1], [900 / 19, 500 / 19, 100 / 19, 400 / 19])
     np.testing.assert_allclose(widths.sum(axis=0), 100)
@@ -107,24 +179,30 @@ def test_long_names_leave_room_for_the_bars():
     methods = [f"a-name-of-many-words/{'long-' * 10}{at}" for at in range(2)]
     figure = plots.plot("support", support_frame(methods=methods))
     figure.draw_without_rendering()
-    assert figure.axes[0].get_window_extent().width > 0.6 * figure.bbox.width
+    assert figure.axes[0].get_window_extent().width > 0.5 * figure.bbox.width
 
 
-def test_numbers_stand_in_their_own_segment_or_not_at_all():
-    figure = plots.plot("support", support_frame())
+@pytest.mark.parametrize("scale", [1, 100])
+@pytest.mark.parametrize("methods", [("trained",), ("trained", "other")])
+def test_every_number_stands_beside_its_bar_and_inside_the_figure(methods, scale):
+    classes = ["preservation", "expansion", "shrinkage", "out_of_support"]
+    frame = support_frame(methods=methods)
+    frame[["num_problems", *classes]] *= scale
+    figure = plots.plot("support", frame)
     (axes,) = figure.axes
     figure.draw_without_rendering()
-    texts = axes.texts
-    assert [text.get_text() for text in texts] == ["10", "10", "5", "5", "4", "4"]
-    for text in texts:
-        box = text.get_window_extent()
-        holders = [bar for part in axes.containers for bar in part if bar.get_window_extent().overlaps(box)]
-        assert len(holders) == 1
+    numbers = [text for text in axes.texts if text.get_text() != "\u25a0"]
+    assert [text.get_text() for text in numbers] == [f"{value:.0f}" for value in frame[classes].to_numpy().ravel()]
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert all(box.x0 > axes.get_window_extent().x1 for box in boxes)
+    assert all(box.x1 < figure.bbox.x1 for box in boxes)
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
 
 
 def test_expected_numbers_show_a_decimal():
     frame = support_frame(benchmarks=("aime",)).assign(preservation=10.25, expansion=4.75)
-    assert [text.get_text() for text in plots.plot("support", frame).axes[0].texts] == ["10.2", "4.8", "4"]
+    texts = [text.get_text() for text in plots.plot("support", frame).axes[0].texts]
+    assert [text for text in texts if text != "\u25a0"] == ["10.2", "4.8", "1", "4"]
 
 
 def test_the_caption_of_supports_says_who_is_compared_at_how_many_samples():
