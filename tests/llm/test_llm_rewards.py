@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from maxpo_bench.envs.tasks.grade import STATUSES
@@ -42,7 +43,7 @@ class Log:
 def hasty(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The shared grader replaced by one in which each comparison times out."""
     with Grader(1, time_limit=1e-9) as grader:
-        monkeypatch.setattr(api, "_GRADER", grader)
+        monkeypatch.setitem(api._SHARED, "grader", grader)
         yield grader
 
 
@@ -99,10 +100,41 @@ def test_bad_input_is_refused():
         math_reward(completions=["a", "b"], answer=["5"])
     with pytest.raises(TypeError, match="string or a list of messages"):
         math_reward(completions=[5], answer=["5"])  # type: ignore[list-item]
-    with pytest.raises(TypeError, match=r"golds\[0\] must be a string"):
-        math_reward(completions=["a"], answer=[5])  # type: ignore[list-item]
-    with pytest.raises(TypeError, match=r"golds\[0\] must be a string"):
-        compute_score("math", "a", 5)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"answer\[1\] must be a string or a whole number, got 5\.0 of type float"):
+        math_reward(completions=["a", "b"], answer=[None, 5.0])  # type: ignore[list-item]
+    with pytest.raises(TypeError, match=r"ground_truth must be a string or a whole number, got True of type bool"):
+        compute_score("math", "a", True)
+    with pytest.raises(TypeError, match=r"ground_truth must be a string or a whole number, got None"):
+        asyncio.run(acompute_score("math", "a", None))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"solution_str must be a string, got None"):
+        compute_score("math", None, "5")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("content", [["text"], 5, [{"type": "text", "text": 5}]])
+def test_a_message_of_another_form_is_refused(content: Any):
+    with pytest.raises(TypeError, match=r"a message in completions\[0\]"):
+        math_reward([[{"role": "assistant", "content": content}]], ["5"])
+
+
+def test_whole_numbers_are_reference_answers():
+    assert math_reward([r"\boxed{5}", r"\boxed{6}"], [5, 5]) == [1.0, 0.0]
+    assert compute_score("math", r"\boxed{5}", np.int64(5))["score"] == 1.0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("gold", ["", " ", "2 and 3 are 5.\n#### 5", r"\boxed{5}"])
+def test_a_reference_answer_that_nothing_could_match_is_refused_by_the_users_own_name(gold: str):
+    remedy = r"give the reference answer alone; .*load_problems.*split\('####'\)"
+    with pytest.raises(ValueError, match=rf"^answer\[1\] .*{remedy}"):
+        math_reward(["a", "b"], ["5", gold])
+    with pytest.raises(ValueError, match=rf"^ground_truth .*{remedy}"):
+        compute_score("math", "a", gold)
+    with pytest.raises(ValueError, match=rf"^ground_truth .*{remedy}"):
+        asyncio.run(acompute_score("math", "a", gold))
+
+
+def test_a_data_set_without_answers_is_named_by_its_columns():
+    with pytest.raises(ValueError, match=r"^the data set needs a column 'answer'; it has: level, solution$"):
+        math_reward(prompts=["?"], completions=["a"], completion_ids=[[1]], solution=["5"], level=[1])
 
 
 def test_compute_score_says_what_verl_keeps():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from maxpo_bench.envs.tasks.dataset_table import DATASETS
     from maxpo_bench.envs.tasks.decontamination import DecontaminationReport, decontaminate
     from maxpo_bench.envs.tasks.grade import STATUSES, Grade, Status
-    from maxpo_bench.envs.tasks.grading.api import agrade_answers, grade_answers
+    from maxpo_bench.envs.tasks.grading.api import agrade_answers, configure_grader, grade_answers
     from maxpo_bench.envs.tasks.grading.jobs import GraderError
     from maxpo_bench.envs.tasks.grading.service import Grader
     from maxpo_bench.envs.tasks.grading.tally import GraderStats
@@ -47,6 +47,7 @@ __all__ = [
     "Status",
     "Task",
     "agrade_answers",
+    "configure_grader",
     "decontaminate",
     "excluded_reasoning_gym",
     "grade_answers",
@@ -80,6 +81,7 @@ _MODULES = {
     "Status": "grade",
     "Task": "task",
     "agrade_answers": "grading.api",
+    "configure_grader": "grading.api",
     "decontaminate": "decontamination",
     "excluded_reasoning_gym": "reasoning_gym",
     "grade_answers": "grading.api",

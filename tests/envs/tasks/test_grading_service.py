@@ -103,7 +103,7 @@ def test_without_a_cache_every_call_compares(make_grader: MakeGrader, tmp_path: 
     assert len(list(tmp_path.iterdir())) == 3
 
 
-@pytest.mark.parametrize("text", ["\ud800 lone surrogate", "\x00\x1b\x7f", "a\n\r\tb", "é€😀", "9" * 1000, ""])
+@pytest.mark.parametrize("text", ["\ud800 lone surrogate", "\x00\x1b\x7f", "a\n\r\tb", "é€😀", "9" * 1000, "."])
 def test_any_text_reaches_the_comparison_unchanged(make_grader: MakeGrader, text: str):
     grades = make_grader(1).grade([text, text + "!"], boxed(text, text))
     assert statuses(grades) == ["correct", "wrong"]
@@ -113,7 +113,7 @@ def test_any_text_reaches_the_comparison_unchanged(make_grader: MakeGrader, text
 def test_texts_larger_than_the_buffer_of_a_socket_pass(make_grader: MakeGrader):
     """The rest is written when the worker has read the first part."""
     pool = make_grader(1)._pool
-    assert pool.submit([("g" * 2_000_000, "x"), ("a", "a")]).result() == ["wrong", "correct"]
+    assert pool.submit([("g" * 2_000_000, "x"), ("", ""), ("a", "a")]).result() == ["wrong", "correct", "correct"]
 
 
 def test_a_thousand_answers_keep_their_places(make_grader: MakeGrader):
@@ -156,6 +156,14 @@ def test_bad_texts_are_named():
             grader.grade("55", ["a", "b"])
         with pytest.raises(ValueError, match=r"golds\[1\] has 10001 characters"):
             grader.grade(["5", "x" * 10_001], ["a", "b"])
+        for gold, found in (
+            ("", "is empty"),
+            (" \n", "is empty"),
+            ("so\n#### 18", "holds '####': 'so"),
+            (r"\boxed{5}", r"holds '\\boxed'"),
+        ):
+            with pytest.raises(ValueError, match=rf"golds\[1\] {found}.*load_problems reads it from the data set"):
+                grader.grade(["5", gold], ["a", "b"])
         with pytest.raises(ValueError, match="2 golds and 1 completions"):
             grader.grade(["5", "5"], ["a"])
         with pytest.raises(ValueError, match="2 golds and 1 completions"):

@@ -15,7 +15,7 @@ import pytest
 from service_processes import boxed, open_files, session, wait_until, workers_of, zygote_of
 
 from maxpo_bench.envs.tasks import Grade, Grader, GraderError
-from maxpo_bench.envs.tasks.grading import crew, dispatcher
+from maxpo_bench.envs.tasks.grading import crew, dispatcher, launcher, link
 
 MakeGrader = Callable[..., Grader]
 FOREVER = 1000.0
@@ -46,6 +46,13 @@ def in_thread(function: Callable[[], object]) -> tuple[threading.Thread, list[ob
     return thread, results
 
 
+@pytest.fixture
+def every_timeout_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However little of the processor a busy machine, or its own sleep, left to a comparison."""
+    monkeypatch.setattr(dispatcher, "BUSY_FRACTION", 0.0)
+
+
+@pytest.mark.usefixtures("every_timeout_counts")
 @pytest.mark.parametrize("bomb", ["sleep:1000", "compute"])
 def test_a_comparison_that_hangs_is_killed(make_grader: MakeGrader, bomb: str):
     """Asleep or inside one long call into C, which holds the interpreter's lock."""
@@ -56,12 +63,53 @@ def test_a_comparison_that_hangs_is_killed(make_grader: MakeGrader, bomb: str):
     assert statuses(grader.grade(["a"], boxed("a"))) == ["correct"]
 
 
+@pytest.mark.usefixtures("every_timeout_counts")
 def test_a_timeout_is_remembered(make_grader: MakeGrader):
     grader = make_grader(1, time_limit=0.1)
     for _ in range(3):
         assert statuses(grader.grade(["a"] * 5, boxed("sleep:1000") * 5)) == ["timeout"] * 5
     assert grader.stats().workers_killed == 1
     assert grader.counts["timeout"] == 15
+
+
+def test_a_timeout_with_the_processor_in_use_is_remembered(make_grader: MakeGrader, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dispatcher, "BUSY_FRACTION", 0.02)  # 0.03 s in 1.5 s, which any machine grants
+    grader = make_grader(1, time_limit=1.5)
+    for _ in range(2):
+        assert statuses(grader.grade(["a"], boxed("compute"))) == ["timeout"]
+    assert grader.stats().workers_killed == 1
+
+
+def test_a_timeout_without_processor_time_is_tried_again_last_and_not_remembered(make_grader: MakeGrader):
+    grader = make_grader(1, time_limit=0.3)
+    for killed in (2, 4):
+        assert statuses(grader.grade(["a", "a"], boxed("sleep:1000", "a"))) == ["timeout", "correct"]
+        assert grader.stats().workers_killed == killed
+    assert len(grader._cache) == 1
+    assert "0.3 s with 0.0" in grader.stats().last_failure
+    assert "overloaded or was suspended" in grader.stats().last_failure
+
+
+def test_a_comparison_suspended_beyond_its_limit_gets_its_verdict_at_the_second_try(make_grader: MakeGrader):
+    grader = make_grader(1, time_limit=1.5)
+    thread, results = in_thread(lambda: grader.grade(["yes"], boxed("sleep:0.2")))
+    wait_until(begins(grader))
+    (worker,) = workers_of(grader)
+    os.kill(worker, signal.SIGSTOP)
+    thread.join()
+    assert results == [[Grade("correct", "sleep:0.2")]]
+    assert grader.stats().workers_killed == 1
+
+
+def test_the_processor_time_of_a_process_is_read():
+    before, begun = link.processor_time(os.getpid()), time.process_time()
+    assert before is not None
+    while time.process_time() < begun + 0.2:
+        pass
+    after = link.processor_time(os.getpid())
+    assert after is not None
+    assert after - before == pytest.approx(time.process_time() - begun, abs=0.05)
+    assert link.processor_time(2**22 + 1) is None  # no process has such a number
 
 
 @pytest.mark.parametrize(
@@ -135,6 +183,7 @@ def test_a_worker_is_replaced_after_its_share(make_grader: MakeGrader, monkeypat
     assert grader.stats().workers_started in (10, 11)
 
 
+@pytest.mark.usefixtures("every_timeout_counts")
 def test_two_hundred_kills_leave_nothing_behind(make_grader: MakeGrader):
     grader = make_grader(4, time_limit=0.02)
     grader.grade(["a"], boxed("sleep:1000"))
@@ -229,6 +278,24 @@ def test_workers_that_cannot_be_forked_are_an_error(make_grader: MakeGrader):
     with pytest.raises(GraderError, match="do not start, tried 3 times"):
         grader.grade(["a"], boxed("x"))
     assert "no worker could be forked" in grader.stats().last_failure
+
+
+def test_workers_that_fail_together_are_one_try(make_grader: MakeGrader):
+    grader = make_grader(3, judge="service_bad_judge_cannot_fork:judge")
+    with pytest.raises(GraderError, match="do not start, tried 3 times"):
+        grader.grade(["a"] * 3, boxed("x", "y", "z"))
+    assert grader._pool.crew.started["worker"] > 6
+
+
+def test_a_process_that_hangs_while_it_loads_is_started_three_times(
+    make_grader: MakeGrader, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dispatcher, "START_LIMIT_S", 0.2)
+    monkeypatch.setattr(launcher, "_END_S", 0.05)
+    grader = make_grader(3, judge="service_bad_judge_hangs:judge")
+    with pytest.raises(GraderError, match=r"tried 3 times: one has not reported for 0\.2 s"):
+        grader.grade(["a"] * 3, boxed("x", "y", "z"))
+    assert grader._pool.crew.started["zygote"] == 3
 
 
 def test_a_fault_of_the_dispatcher_reaches_the_callers(make_grader: MakeGrader, monkeypatch: pytest.MonkeyPatch):

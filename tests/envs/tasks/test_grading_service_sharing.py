@@ -292,6 +292,38 @@ def test_a_process_that_ends_leaves_nothing_behind(run_script: RunScript, ending
     wait_until(lambda: session(zygote) == set())
 
 
+def test_a_grader_collected_while_its_thread_waits_for_a_lock_does_not_wait_for_that_thread(run_script: RunScript):
+    """As where the collector runs in a thread that is about to fork."""
+    process, zygote = run_script("""
+        import gc
+        from maxpo_bench.envs.tasks.grading.launcher import FORK_LOCK
+        thread, crew = grader._pool._thread, grader._pool.crew
+        with FORK_LOCK:
+            grader._pool.submit([(str(number), "exit") for number in range(4)])
+            while sum(crew.deaths.values()) < 2:  # both workers, so that the thread wants to start another
+                time.sleep(0.01)
+            del grader
+            gc.collect()
+        thread.join()
+        print(crew.launcher)
+    """)
+    output, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, output, errors) == (0, "None\n", "")
+    assert session(zygote) == set()
+
+
+def test_a_grader_collected_while_its_own_lock_is_held_ends_all_the_same(run_script: RunScript):
+    process, zygote = run_script("""
+        pool, thread = grader._pool, grader._pool._thread
+        with pool._lock:
+            del grader
+        thread.join()
+    """)
+    output, errors = process.communicate(timeout=DEADLINE_S)
+    assert (process.returncode, output, errors) == (0, "", "")
+    assert session(zygote) == set()
+
+
 def test_ctrl_c_interrupts_grade_and_leaves_the_grader_usable(run_script: RunScript):
     process, zygote = run_script("""
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import time
 from collections import Counter
@@ -40,6 +41,7 @@ class Crew:
         self.resting_until = 0.0
         self.last_failure = ""
         self._failed_starts = 0
+        self._failed_at = 0.0
         self._condemned: set[int] = set()
 
     def start_worker(self) -> WorkerLink:
@@ -78,14 +80,21 @@ class Crew:
         """Forget earlier failures to start: a worker has answered."""
         self._failed_starts = 0
 
-    def note_failed_start(self, why: str) -> None:
-        """Count a process that died before it was of any use.
+    def note_failed_start(self, why: str, asked_at: float = math.inf) -> None:
+        """Count a try to start processes; workers that were asked for together and fail together are one try.
+
+        Args:
+            why: what went wrong.
+            asked_at: when the worker that failed was asked for; not given for a zygote.
 
         Raises:
             GraderError: it is the third in a row, and nothing else runs.
         """
-        self._failed_starts += 1
-        self.resting_until = time.monotonic() + _REST_S
+        now = time.monotonic()
+        if asked_at > self._failed_at:
+            self._failed_starts += 1
+            self._failed_at = now
+        self.resting_until = now + _REST_S
         if self._failed_starts >= MAX_FAILED_STARTS and not any(link.is_ready for link in self.workers.values()):
             self._failed_starts = 0
             raise GraderError(f"the grader's workers do not start, tried {MAX_FAILED_STARTS} times: {why}")

@@ -18,6 +18,11 @@ PATIENCE_S = 0.1
 # A fresh worker is as fast, and whatever the libraries have hoarded in the old one is gone.
 JOBS_PER_WORKER = 20_000
 MAX_DEATHS = 2
+MAX_STALLS = 2
+# A comparison that hangs uses all the processor time it gets. One that had less than this fraction of its limit was
+# held up by an overloaded or suspended machine and says nothing about the next time. A quarter of 3 s is twice what the
+# slowest comparison of reference answers takes; half would try real bombs again wherever three processes share a core.
+BUSY_FRACTION = 0.25
 
 _ANSWERS: dict[bytes, Verdict] = {wire.CORRECT: "correct", wire.WRONG: "wrong"}
 
@@ -26,7 +31,9 @@ class Dispatcher:
     """Takes jobs from the queue and finishes each of them.
 
     The clock of a job starts when its worker reports to begin it, so that no job is charged for waiting. At the limit
-    the worker is killed and the verdict is "timeout". A worker that dies over a job is replaced, and the job is tried
+    the worker is killed and the verdict is "timeout". If the worker had little processor time, the machine was
+    suspended or overloaded: the job is tried once more, at the end of the queue and with a new clock, and a second
+    "timeout" of this kind is not remembered. A worker that dies over a job is replaced, and the job is tried
     once more, at the end of the queue, before the verdict is "crash". A job whose worker never started, or ended with
     the zygote, goes back to the head of the queue and is not charged.
 
@@ -121,17 +128,42 @@ class Dispatcher:
     def _watch_clock(self, link: WorkerLink, now: float) -> None:
         if link.job is None or link.begun_at is None:
             if link.owes_report and now - link.silent_since >= START_LIMIT_S:
-                self._discard(link)
-                self._crew.note_failed_start(f"one has not reported for {START_LIMIT_S:g} s")
+                self._give_up(link)
         elif now - link.begun_at >= self._limit:
             self._hear(link)  # it may have answered while this thread was not running
             if link.job is not None and link.begun_at is not None and now - link.begun_at >= self._limit:
-                self._finish(link.release(), "timeout")
+                self._time_out(link, link.job)
                 self._crew.killed += 1
                 self._discard(link)
         elif now - link.begun_at >= self._patience and not link.job.waiters and self._queue.abandon(link.job):
             link.release()
             self._discard(link)
+
+    def _time_out(self, link: WorkerLink, job: Job) -> None:
+        """Decide about a job that has reached its limit."""
+        used = link.time_used()
+        link.release()
+        if used is None or used >= BUSY_FRACTION * self._limit:
+            self._finish(job, "timeout")
+            return
+        self._crew.last_failure = (
+            f"a comparison reached its limit of {self._limit:g} s with {used:.2f} s of processor time: "
+            "the machine is overloaded or was suspended"
+        )
+        job.stalls += 1
+        if job.stalls < MAX_STALLS:
+            self._queue.put_last(job)
+        else:
+            self._finish(job, "timeout", is_lasting=False)
+
+    def _give_up(self, link: WorkerLink) -> None:
+        """End a worker that does not report, and the zygote with it where that has made none that did."""
+        why = f"one has not reported for {START_LIMIT_S:g} s"
+        if any(each.is_ready for each in self._crew.workers.values()):
+            self._discard(link)
+            self._crew.note_failed_start(why, link.asked_at)
+        else:
+            self._replace_zygote(why)
 
     def _hear(self, link: WorkerLink) -> None:
         """Deal with what a worker has reported, or with its end."""
@@ -153,9 +185,9 @@ class Dispatcher:
         kind = line[:1]
         link.silent_since = time.monotonic()
         if kind == wire.READY:
-            link.is_ready = True
+            link.is_ready, link.pid = True, int(line[1:])
         elif kind == wire.STARTED:
-            link.begun_at = link.silent_since
+            link.begin(line[1:])
         elif kind == wire.OUT_OF_MEMORY:
             link.ran_out_of_memory = True
         else:
@@ -186,22 +218,23 @@ class Dispatcher:
         """Deal with a worker that has ended by itself."""
         assert self._crew.launcher is not None
         if self._crew.launcher.is_gone():
-            self._replace_zygote()
+            self._replace_zygote("the process that starts them has ended")
             return
         if link.job is not None and (link.is_ready or link.ran_out_of_memory):
             self._charge(link, link.job)
         self._discard(link, is_dead=True)
         if not link.is_ready:
-            self._crew.note_failed_start(self._crew.last_failure or "one ended before it was ready")
+            self._crew.note_failed_start(self._crew.last_failure or "one ended before it was ready", link.asked_at)
 
     def _charge(self, link: WorkerLink, job: Job) -> None:
         """Decide about the job that a worker died over."""
         seconds = 0.0 if link.begun_at is None else time.monotonic() - link.begun_at
+        if seconds >= self._limit:
+            self._time_out(link, job)  # its own clock killed it first
+            return
         link.release()
         job.deaths += 1
-        if seconds >= self._limit:
-            self._finish(job, "timeout")  # its own clock killed it first
-        elif job.deaths < MAX_DEATHS:
+        if job.deaths < MAX_DEATHS:
             self._queue.put_last(job)
         else:
             # Two deaths without a report may both have come from outside: the next batch may try again.
@@ -209,14 +242,14 @@ class Dispatcher:
 
     def _hear_zygote(self) -> None:
         if self._crew.launcher is not None and self._crew.read_zygote():
-            self._replace_zygote()
+            self._replace_zygote("the process that starts them has ended")
 
-    def _replace_zygote(self) -> None:
-        """Return all jobs to the queue, none charged: the workers end because the zygote has."""
+    def _replace_zygote(self, why: str) -> None:
+        """Return all jobs to the queue, none charged: the workers end because the zygote has or does."""
         for link in self._crew.workers.values():
             self._put_back(link)
         stderr = self.abandon()
-        self._crew.note_failed_start(f"the process that starts them has ended; its last output: {stderr or 'none'}")
+        self._crew.note_failed_start(f"{why}; its last output: {stderr or 'none'}")
 
 
 _BOTH = selectors.EVENT_READ | selectors.EVENT_WRITE

@@ -39,11 +39,13 @@ class Job:
         pair: gold and answer, normalised.
         waiters: who waits for it, with the position in the batch; none: nobody does any more.
         deaths: how many workers died over it.
+        stalls: how often it reached its limit without having had the processor for long.
     """
 
     pair: Pair
     waiters: list[tuple[Batch, int]] = field(default_factory=list)
     deaths: int = 0
+    stalls: int = 0
 
 
 class JobQueue:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import weakref
 from collections import Counter
 from collections.abc import Sequence
@@ -15,15 +14,19 @@ from maxpo_bench.envs.tasks.grade import Grade, Status
 from maxpo_bench.envs.tasks.grading.cache import VerdictCache
 from maxpo_bench.envs.tasks.grading.extract import extract_boxed
 from maxpo_bench.envs.tasks.grading.fast import fast_verdict
+from maxpo_bench.envs.tasks.grading.golds import check_texts
 from maxpo_bench.envs.tasks.grading.jobs import Pair, Verdict
 from maxpo_bench.envs.tasks.grading.launcher import Settings
 from maxpo_bench.envs.tasks.grading.normalise import normalise
 from maxpo_bench.envs.tasks.grading.pool import Pool
+from maxpo_bench.envs.tasks.grading.processors import usable_processors
 from maxpo_bench.envs.tasks.grading.tally import GraderStats, Tally
 
 MAX_EXTRACTED_LENGTH = 1000
-MAX_GOLD_LENGTH = 10_000
 MIN_MEMORY_LIMIT = 256 * 2**20
+# Sixteen compare thousands of answers per second, more than a trainer writes, and may use 16 GiB. A node with more
+# processors usually runs several processes that grade, each with workers of its own.
+MAX_DEFAULT_WORKERS = 16
 
 _JUDGE = "maxpo_bench.envs.tasks.grading.judge:judge"
 # As many completions as take a few milliseconds: an event loop is not held up for longer.
@@ -62,15 +65,24 @@ class Grader:
     A comparison that exceeds ``time_limit`` is killed: "timeout". One that raises is a "crash", and so is one whose
     worker ends over it, by the memory limit for instance, after a second try in another worker. Neither earns a reward;
     both are counted, and `stats` says what happened. Verdicts are remembered, time-outs included: the same bomb costs
-    its limit once, not once per sample. Only a worker's end without a reason it could report, which may have come
-    from outside, is not.
+    its limit once, not once per sample. Not remembered is what may have come from outside: a worker's end without a
+    reason it could report, and a time-out for want of the processor.
+
+    The limit is wall-clock time. A comparison that reaches it after less than a quarter of that in processor time was
+    held up by an overloaded or suspended machine: it is tried once more, with a new clock and after all others, before
+    it is a "timeout". Where the system does not tell processor time (no /proc), every time-out is the answer's own.
+
+    What an answer says is never executed, and a worker has limits of time, of memory and of what it may write to files
+    (nothing). Its process is not a sandbox beyond that: network and file reads are not closed to it, and it has the
+    rights of the user.
 
     Safe to use from any number of threads and event loops, before and after a fork, and in spawned processes (a
     pickled grader is one with the same settings). No process starts before a comparison needs one, and none outlives
     the grader, however its process ends.
 
     Args:
-        workers: the largest number of worker processes; None: as many as this process may use processors.
+        workers: the largest number of worker processes; None: as many as this process may use processors,
+            by its affinity and its container's quota, at most 16.
         time_limit: seconds per comparison, from its beginning in the worker (wall clock). Gold answers of MATH and
             Minerva compared with each other take 4 ms on average and 0.33 s at most, but for one pair of differential
             equations; 3 s is nine times that.
@@ -93,7 +105,9 @@ class Grader:
         cache_size: int = 100_000,
         judge: str = _JUDGE,
     ) -> None:
-        workers = _usable_processors() if workers is None else _at_least(1, workers, "workers")
+        if workers is None:
+            workers = min(usable_processors(), MAX_DEFAULT_WORKERS)
+        _at_least(1, workers, "workers")
         if not 0 < time_limit < float("inf"):
             raise ValueError(f"time_limit={time_limit!r} s must be positive and finite: 3.0 suits math-verify")
         _at_least(MIN_MEMORY_LIMIT, memory_limit, "memory_limit")
@@ -117,10 +131,11 @@ class Grader:
 
         Raises:
             TypeError: a gold or a completion is not a string.
-            ValueError: the two have different lengths, a gold has more than 10,000 characters, or the grader is closed.
+            ValueError: the two have different lengths; a gold is empty, holds "####" or a box, or has more than 10,000
+                characters: it would make every answer wrong; the grader is closed.
             GraderError: the worker processes cannot be started; no completion has been graded.
         """
-        _check(golds, completions)
+        check_texts(golds, completions)
         sheet = _Sheet()
         self._look(sheet, golds, completions)
         if not sheet.pending:
@@ -134,7 +149,7 @@ class Grader:
 
     async def agrade(self, golds: Sequence[str], completions: Sequence[str]) -> list[Grade]:
         """Grade as `grade` does, without blocking the event loop; a cancelled call drops its comparisons."""
-        _check(golds, completions)
+        check_texts(golds, completions)
         sheet = _Sheet()
         for start in range(0, len(golds), _SLICE):
             if start:
@@ -227,32 +242,9 @@ def _make(workers: int, time_limit: float, memory_limit: int, cache_size: int, j
     return Grader(workers, time_limit=time_limit, memory_limit=memory_limit, cache_size=cache_size, judge=judge)
 
 
-def _check(golds: Sequence[str], completions: Sequence[str]) -> None:
-    for name, texts in (("golds", golds), ("completions", completions)):
-        if isinstance(texts, str):
-            raise TypeError(f"{name} is one string: give a list of strings")
-        for index, text in enumerate(texts):
-            if not isinstance(text, str):
-                raise TypeError(f"{name}[{index}] must be a string, got {text!r} of type {type(text).__name__}")
-    for index, gold in enumerate(golds):
-        if len(gold) > MAX_GOLD_LENGTH:
-            raise ValueError(
-                f"golds[{index}] has {len(gold)} characters, more than {MAX_GOLD_LENGTH}: is it an answer?"
-            )
-    if len(golds) != len(completions):
-        raise ValueError(f"{len(golds)} golds and {len(completions)} completions: give one gold per completion")
-
-
 def _at_least(least: int, value: int, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an integer, got {value!r}")
     if value < least:
         raise ValueError(f"{name}={value} must be at least {least}")
     return value
-
-
-def _usable_processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS
-        return os.cpu_count() or 1

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable
 
 from maxpo_bench.envs.tasks.grading.wire import (
@@ -30,7 +31,8 @@ _PR_SET_PDEATHSIG = 1
 def serve(connection: socket.socket, judge: Judge, time_limit: float, memory_limit: int, parent: int) -> None:
     """Compare the pairs that arrive until the other side closes the socket; to be called in a process of its own.
 
-    A report precedes each comparison, so that its clock starts when it does, and one follows it.
+    A report precedes each comparison, so that its clock starts when it does, and one follows it. The first says which
+    process this is, those before comparisons how much processor time it has used.
 
     Args:
         connection: where items come from and reports go to.
@@ -42,7 +44,7 @@ def serve(connection: socket.socket, judge: Judge, time_limit: float, memory_lim
     _end_with(parent)
     _limit(memory_limit)
     reader = ItemReader(connection)
-    reports = pack_line(READY)
+    reports = pack_line(READY, str(os.getpid()))
     while True:
         try:
             item = reader.read(wait=False)
@@ -52,7 +54,7 @@ def serve(connection: socket.socket, judge: Judge, time_limit: float, memory_lim
                 reports = b""
                 item = reader.read(wait=True)
             assert item is not None  # it was waited for
-            connection.sendall(reports + pack_line(STARTED))
+            connection.sendall(reports + pack_line(STARTED, repr(time.process_time())))
         except (EOFError, OSError):
             return
         # With the default action the signal ends the process even inside one long call into C.
