@@ -156,6 +156,100 @@ def test_one_file_needs_no_support_figure(files, tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"report.json", "report.md", "pass_at_k.csv", "pass_at_k.png"}
 
 
+def test_an_earlier_reports_files_are_replaced_and_nothing_else(files, tmp_path, capsys):
+    call([files["trained"]], files["base"], out=tmp_path, formats="png,svg")
+    (tmp_path / "notes.md").write_text("mine")
+    capsys.readouterr()
+    call([files["base"]], out=tmp_path, formats="png", as_json=True)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("report.json", "report.md", "pass_at_k.csv", "pass_at_k.png", "notes.md")
+    }
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["against"] is None
+    removed = {
+        Path(name).name for name in captured.err.strip().removeprefix("Removed, of an earlier report: ").split(", ")
+    }
+    assert {"difference.csv", "support.svg", "pass_at_k.svg"} <= removed
+    call([files["base"]], out=tmp_path, formats="png")
+    assert "Removed" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("data", [None, "{}", "[1]", '{"schema": "other 1"}', "{"])
+def test_files_that_belong_to_no_report_are_kept(files, tmp_path, capsys, data):
+    (tmp_path / "support.csv").write_text("mine")
+    if data is not None:
+        (tmp_path / "report.json").write_text(data)
+    call([files["base"]], out=tmp_path, formats="png")
+    assert (tmp_path / "support.csv").read_text() == "mine"
+    assert "Removed" not in capsys.readouterr().out
+
+
+def test_a_place_that_cannot_hold_a_report_is_refused_first(files, tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(ValueError, match=r"file is a file, a report needs a folder \(--out\): name another"):
+            call([files["base"]], out=out)
+    (tmp_path / "out" / "support.png").mkdir(parents=True)
+    with pytest.raises(ValueError, match=r"support\.png is a folder, and the report's file is called so"):
+        call([files["base"]], out=tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["support.png"]
+
+
+def test_expansion_and_shrinkage_are_named(tmp_path, capsys):
+    base = write(tmp_path / "base.jsonl", {f"a/{at}": "01" if at == 9 else "00" for at in range(10)})
+    mine = write(tmp_path / "mine.jsonl", {f"a/{at}": "01" if at < 7 else "00" for at in range(10)})
+    call([mine], base, out=tmp_path / "out", formats="png")
+    line = "a, mine: expansion a/0, a/1, a/2, a/3, a/4 and 2 more; shrinkage a/9"
+    assert line in " ".join(capsys.readouterr().out.split())
+    page = (tmp_path / "out" / "report.md").read_text()
+    assert f"\n- {line}\n" in page
+    assert "support retention rate SRR = P/(P+S)" in page
+    assert "arXiv 2507.14843" in page
+    with (tmp_path / "out" / "support_problems.csv").open(newline="") as stream:
+        rows = [(row["class"], row["problem_id"]) for row in csv.DictReader(stream)]
+    expansion = [("expansion", f"a/{at}") for at in range(7)]
+    assert rows == [*expansion, ("shrinkage", "a/9"), ("out_of_support", "a/7"), ("out_of_support", "a/8")]
+
+
+def test_one_set_of_words_for_supports(files, tmp_path, capsys):
+    call([files["trained"]], files["base"], out=tmp_path, formats="png")
+    shown = capsys.readouterr().out + (tmp_path / "report.md").read_text()
+    for word in ("preservation", "expansion", "shrinkage", "out of support"):
+        assert word in shown
+    assert not re.search(r"\b(gained|lost|neither\s+SRR)\b", shown)
+
+
+def test_differences_are_written_as_a_table(files, tmp_path, capsys):
+    call([files["trained"], files["other"]], files["base"], out=tmp_path, formats="png")
+    table = json.loads((tmp_path / "report.json").read_text())["differences"]
+    with (tmp_path / "difference.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 4 * 2 * 4
+    found = {(row["benchmark"], row["method"], int(row["k"])): row for row in rows}
+    for label, curves in table.items():
+        parts = {**curves["benchmarks"], "task average": curves["task_average"]}
+        for name, points in {**parts, "problem average": curves["problem_average"]}.items():
+            for point in points:
+                row = found[name, label, point["k"]]
+                assert [float(row[key]) for key in ("estimate", "low", "high")] == [
+                    point[key] for key in ("estimate", "low", "high")
+                ]
+                assert row["against"] == "base"
+
+
+def test_seven_k_fit_80_columns_in_two_parts(tmp_path):
+    methods = [
+        read_samples(write(tmp_path / f"{name}.jsonl", verdicts(seed, power, 64)))[0]
+        for name, seed, power in (("trained-model", 1, 2), ("base", 2, 4))
+    ]
+    stream = io.StringIO()
+    report = make_report(methods[:1], methods[1], resamples=50)
+    print_report(report, Console(file=stream, width=80, highlight=False, markup=False))
+    headers = [line.split() for line in stream.getvalue().splitlines() if "k=" in line and "benchmark" in line]
+    assert [sum(part.startswith("k=") for part in header) for header in headers] == [4, 3, 4, 3]
+    assert all(header[:2] == ["benchmark", "method"] for header in headers)
+
+
 def test_one_sample_of_one_problem_is_reported_without_intervals(tmp_path, capsys):
     path = write(tmp_path / "run.jsonl", {"a/1": "1"})
     assert call([path], out=tmp_path / "out", formats="png") == 0

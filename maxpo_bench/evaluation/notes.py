@@ -36,8 +36,8 @@ def report_notes(
     if few:
         yield (
             f"Few problems ({few}): the true mean lies outside their intervals more often than the stated confidence "
-            "allows, above all where it is near 0 or 100 %. With 30 problems and a true mean of 94 %, for example, "
-            "95 % intervals hold it about 83 % of the time."
+            "allows, above all where it is near 0 or 100 %, or for differences where few problems differ. With 30 "
+            "problems and a true mean of 94 %, for example, 95 % intervals hold it about 83 % of the time."
         )
     alone = sorted(
         {f"{name} of {each.label}" for each in results for name in each.samples.benchmarks if _size(each, name) == 1}

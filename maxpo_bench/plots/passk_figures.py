@@ -110,7 +110,7 @@ def _points(
 ) -> Figure:
     """Draw points with error bars, a line for each benchmark and within it one for each method."""
     step = 0.8 / len(styles)
-    height = 0.6 + max(0.22, 0.13 * len(styles)) * len(names)
+    height = 0.75 + max(0.22, 0.13 * len(styles)) * len(names)
     figure, ((axes,),) = new_figure(1, 1, width=SINGLE_COLUMN, height=height)
     for place, (name, style) in enumerate(styles.items()):
         rows = frame[frame["method"].astype(str) == name]

@@ -40,7 +40,7 @@ def support(data: Any, *, caption: str = "") -> Figure:
     """
     frame = as_frame(data, "support", ["benchmark", "method", "against", "k", "num_problems", *_CLASSES])
     lines = _lines(frame)
-    figure, ((axes,),) = new_figure(1, 1, width=DOUBLE_COLUMN, height=0.8 + 0.2 * len(lines))
+    figure, ((axes,),) = new_figure(1, 1, width=DOUBLE_COLUMN, height=1.0 + 0.2 * len(lines))
     rows = [(place, row) for place, (_, row) in enumerate(lines) if row is not None]
     for place, row in rows:
         _bar(axes, place, row)

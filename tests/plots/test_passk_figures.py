@@ -134,7 +134,9 @@ def test_numbers_in_captions_keep_their_units(name, methods):
     frame = EXAMPLES[name][lambda rows: rows.method == "base"]
     frame = pd.concat([frame.assign(method=method) for method in methods])
     for one in (frame, frame[frame.k == 1]):
-        lines = plots.plot(name, one).get_supxlabel().split("\n")
+        figure = plots.plot(name, one)
+        figure.draw_without_rendering()
+        lines = figure.get_supxlabel().split("\n")
         assert any("95\u00a0%" in line for line in lines)
 
 
@@ -183,10 +185,11 @@ def test_long_names_leave_room_for_the_bars():
 
 
 @pytest.mark.parametrize("scale", [1, 100])
+@pytest.mark.parametrize("benchmarks", [("aime",), ("aime", "math")])
 @pytest.mark.parametrize("methods", [("trained",), ("trained", "other")])
-def test_every_number_stands_beside_its_bar_and_inside_the_figure(methods, scale):
+def test_every_number_stands_beside_its_bar_and_inside_the_figure(benchmarks, methods, scale):
     classes = ["preservation", "expansion", "shrinkage", "out_of_support"]
-    frame = support_frame(methods=methods)
+    frame = support_frame(benchmarks, methods)
     frame[["num_problems", *classes]] *= scale
     figure = plots.plot("support", frame)
     (axes,) = figure.axes
