@@ -300,7 +300,8 @@ def test_a_grader_collected_while_its_thread_waits_for_a_lock_does_not_wait_for_
         thread, crew = grader._pool._thread, grader._pool.crew
         with FORK_LOCK:
             grader._pool.submit([(str(number), "exit") for number in range(4)])
-            while sum(crew.deaths.values()) < 2:  # both workers, so that the thread wants to start another
+            # When a worker has died over its comparison, the thread wants to start another.
+            while sys._current_frames()[thread.ident].f_code.co_name != "start_worker":
                 time.sleep(0.01)
             del grader
             gc.collect()
