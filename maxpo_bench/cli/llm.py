@@ -29,9 +29,19 @@ def prepare(
     name: Annotated[str, typer.Argument(help="gsm8k, math, gsm8k+math1, ...; a .jsonl or .parquet file; a hub name.")],
     split: Annotated[str | None, typer.Option("--split", help="Split; default: all, and train is compared.")] = None,
     data_dir: DataDir = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="Of NAME, such as problem=q (repeatable): problem, answer, id, level, subject."),
+    ] = None,
+    answer_from: Annotated[
+        str | None,
+        typer.Option("--answer-from", help="How NAME's answers are read: plain, hash (after ####), boxed."),
+    ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option("--against", help="Evaluation set to compare with (repeatable); default: all known ones."),
+        typer.Option(
+            "--against", help="Evaluation set, by name, file or hub name (repeatable); default: all known test splits."
+        ),
     ] = None,
     alone: Annotated[bool, typer.Option("--alone", help="Compare with no evaluation set.")] = False,
     remove_at: Annotated[float, typer.Option("--remove-at", help="Similarity from which a problem is removed.")] = 0.8,
@@ -46,7 +56,7 @@ def prepare(
     space, punctuation and drawings. If they share eight words in a row, their similarity is the Jaccard index of their
     word 3-grams; else it is 0.
     """
-    from maxpo_bench.commands.llm_data import run
+    from maxpo_bench.commands.llm_data import parse_columns, run
 
     if alone and against:
         raise ValueError("--alone compares with no evaluation set: leave out --against")
@@ -55,6 +65,8 @@ def prepare(
             name,
             split,
             data_dir=data_dir,
+            columns=parse_columns(column) if column else None,
+            answer_from=answer_from,
             against=() if alone else against or None,
             remove_at=remove_at,
             report_from=report_from,

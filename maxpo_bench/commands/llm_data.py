@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from maxpo_bench.envs.tasks.dataset_table import AnswerFrom
     from maxpo_bench.envs.tasks.decontamination import DecontaminationReport
     from maxpo_bench.envs.tasks.task import Problem
 
@@ -17,6 +20,8 @@ def run(
     split: str | None = None,
     *,
     data_dir: Path | None = None,
+    columns: Mapping[str, str] | None = None,
+    answer_from: str | None = None,
     against: Sequence[str] | None = None,
     remove_at: float = 0.8,
     report_from: float = 0.5,
@@ -30,11 +35,14 @@ def run(
         name: a known name, a path or a hub name.
         split: the split to read and compare; None reads all splits of a known set (else "train") and compares "train".
         data_dir: folder of data sets; None for the environment variable's, or the hub.
-        against: evaluation sets to compare with, by name, path or hub name; None for all known ones but the set itself,
-            an empty sequence for none.
+        columns: for a file or hub name that is not in the table: the column of "problem", "answer", "id", "level" or
+            "subject", as for `maxpo_bench.envs.tasks.load_problems`.
+        answer_from: for the same: "plain", "hash" or "boxed"; None guesses.
+        against: evaluation sets to compare with, by name, path or hub name; None for `EVALUATION_SETS` but the set
+            itself, an empty sequence for none.
         remove_at: similarity from which a training problem is removed.
         report_from: similarity from which a pair is reported.
-        output: new jsonl file for the problems that are kept.
+        output: new jsonl file for the problems that are kept; its folder is made where it is missing.
         pairs: how many removals and reported pairs the text lists.
         as_json: print one JSON object instead of text.
 
@@ -47,19 +55,36 @@ def run(
         DataError: rows are malformed, missing, doubled or not as the table says.
         ValueError: a split or threshold that does not exist, or nothing to write.
         FileExistsError: the output exists.
+        NotADirectoryError: the output's folder is a file.
+        PermissionError: the output's folder cannot be written.
     """
     from maxpo_bench.envs.tasks.dataset_summary import summarise
-    from maxpo_bench.envs.tasks.loading import load_problems
+    from maxpo_bench.envs.tasks.loading import EVALUATION_SETS, data_folder, load_problems
 
-    if output is not None and output.exists():
-        raise FileExistsError(f"{output} exists: remove it or give another name")
-    splits = {part: load_problems(name, part, data_dir=data_dir) for part in _splits(name, split)}
+    reading = _reading(answer_from)
+    names = _splits(name, split)
     chosen = split if split is not None else "train"
+    if chosen not in names and (against or output is not None):
+        raise ValueError(
+            f"{name} has no train split to compare or write, it has {', '.join(names)}: say which, as in --split "
+            f"{names[0]}"
+        )
+    if output is not None:
+        _check_output(output)
+    if against is None:
+        against = [known for known in EVALUATION_SETS if (known, "test") != (_own_name(name), chosen)]
+        if chosen in names and _is_local(name) and data_folder(data_dir) is None:
+            print(
+                "the evaluation sets are read from the hub: --data-dir gives a folder of them, --alone compares with "
+                "none",
+                file=sys.stderr,
+            )
+    splits = {
+        part: load_problems(name, part, data_dir=data_dir, columns=columns, answer_from=reading) for part in names
+    }
     report = None
-    if chosen in splits:
-        report = _report(name, chosen, splits[chosen], data_dir, against, remove_at, report_from)
-    elif against or output is not None:
-        raise ValueError(f"{name} has no train split to compare or write: say which, as in split='test'")
+    if chosen in splits and against:
+        report = _report(splits[chosen], data_dir, against, remove_at, report_from)
     summaries = {part: summarise(problems) for part, problems in splits.items()}
     if as_json:
         found = None if report is None else report.to_json()
@@ -69,37 +94,106 @@ def run(
     else:
         print(_text(name, summaries, chosen, report, pairs))
     if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
         _write(output, splits[chosen] if report is None else report.kept)
         if not as_json:
             print(f"\nwrote {output}")
     return 0
 
 
-def _splits(name: str, split: str | None) -> tuple[str, ...]:
+def parse_columns(given: Sequence[str]) -> dict[str, str]:
+    """Return the column of each role.
+
+    Args:
+        given: texts such as "problem=question".
+
+    Raises:
+        ValueError: a text has another form, or a role is given twice.
+        UnknownNameError: a role is unknown.
+    """
+    from maxpo_bench.envs.tasks.dataset_rows import ROLES
+    from maxpo_bench.registry import UnknownNameError, suggest
+
+    columns: dict[str, str] = {}
+    for text in given:
+        role, _, column = text.partition("=")
+        if not (role and column):
+            raise ValueError(f"--column {text!r}: write ROLE=NAME, as in --column problem=question")
+        if role not in ROLES:
+            raise UnknownNameError(f"--column {text!r}: no role {role!r}.{suggest(role, ROLES)}")
+        if role in columns:
+            raise ValueError(f"--column gives {role} twice, {columns[role]!r} and {column!r}: leave one out")
+        columns[role] = column
+    return columns
+
+
+def _check_output(path: Path) -> None:
+    """Refuse, before any work, a file that cannot be written."""
+    if path.exists():
+        raise FileExistsError(f"{path} exists: remove it or give another name")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise NotADirectoryError(f"{path} cannot be written: {folder} is no folder")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(f"{path} cannot be written: {folder} lets you write nothing")
+
+
+def _reading(answer_from: str | None) -> AnswerFrom | None:
+    from maxpo_bench.envs.tasks.dataset_table import ANSWERS_FROM
+
+    if answer_from is None:
+        return None
+    for known in ANSWERS_FROM:
+        if known == answer_from:
+            return known
+    raise ValueError(f"--answer-from must be one of {', '.join(ANSWERS_FROM)}, got {answer_from!r}")
+
+
+def _is_local(name: str) -> bool:
+    """Whether a name means a file or folder: names of the table never do."""
     from maxpo_bench.envs.tasks.dataset_table import DATASETS
+
+    return name not in DATASETS and Path(name).exists()
+
+
+def _own_name(name: str) -> str:
+    """Return the name in the table of a copy on the hub; any other name as it is."""
+    from maxpo_bench.envs.tasks.dataset_table import hub_named
+
+    copy = hub_named(name)
+    return name if copy is None else copy[0].name
+
+
+def _splits(name: str, split: str | None) -> tuple[str, ...]:
+    from maxpo_bench.envs.tasks.loading import default_split, split_names
 
     if split is not None:
         return (split,)
-    return tuple(DATASETS[name].rows) if name in DATASETS else ("train",)
+    # A folder may hold other files beside its splits.
+    return (default_split(name),) if _is_local(name) and Path(name).is_dir() else split_names(name) or ("train",)
 
 
 def _report(
-    name: str,
-    split: str,
     train: Sequence[Problem],
     data_dir: Path | None,
-    against: Sequence[str] | None,
+    against: Sequence[str],
     remove_at: float,
     report_from: float,
-) -> DecontaminationReport | None:
+) -> DecontaminationReport:
+    from maxpo_bench.envs.tasks.dataset_files import ColumnError, MissingDataError
     from maxpo_bench.envs.tasks.decontamination import decontaminate
-    from maxpo_bench.envs.tasks.loading import EVALUATION_SETS, load_evaluation_sets
+    from maxpo_bench.envs.tasks.loading import load_evaluation_sets
 
-    if against is None:
-        against = [known for known in EVALUATION_SETS if (known, "test") != (name, split)]
-    if not against:
-        return None
-    evaluation = load_evaluation_sets(against, data_dir=data_dir)
+    try:
+        evaluation = load_evaluation_sets(against, data_dir=data_dir)
+    except MissingDataError as error:
+        raise MissingDataError(f"an evaluation set: {error}. --against names others, --alone compares with none") from (
+            error
+        )
+    except ColumnError as error:
+        raise ColumnError(
+            f"an evaluation set: {error}. --column and --answer-from are for NAME alone: rename the columns of this one"
+        ) from error
     return decontaminate(train, evaluation, remove_at=remove_at, report_from=report_from)
 
 
@@ -109,6 +203,7 @@ def _text(
     lines: list[str] = []
     for split, summary in summaries.items():
         lines.append(f"{name} {split}: {summary['rows']} rows")
+        lines.append(f"  ids: {summary['first_id']} to {summary['last_id']}")
         lines.append(
             f"  answers: {_counts(summary['answers'])}; the longest has {summary['longest_answer']} characters"
         )
@@ -116,8 +211,10 @@ def _text(
             lines.append(f"  levels: {_counts(summary['levels'])}")
         lines.append(f"  the longest question has {summary['longest_question']} characters")
     if report is None:
-        return "\n".join([*lines, "", "compared with no evaluation set"])
-    return "\n".join([*lines, "", f"{name} {chosen} against evaluation sets", "", report.text(pairs=pairs)])
+        why = "" if chosen in summaries else f": there is no train split; --split {next(iter(summaries))} compares that"
+        return "\n".join([*lines, "", f"compared with no evaluation set{why}"])
+    table = report.text(pairs=pairs, of="training" if chosen == "train" else chosen)
+    return "\n".join([*lines, "", f"{name} {chosen} against evaluation sets", "", table])
 
 
 def _counts(counts: dict[str, int]) -> str:

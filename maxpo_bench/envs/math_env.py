@@ -42,11 +42,12 @@ class MathEnv(StrictArguments, TextEnv):
     Args:
         dataset: a known name ("gsm8k", "math", "math500", "aime24", "aime25", "amc23", "amc83", "minerva",
             "gsm8k+math1"), the path of a jsonl or parquet file or of a folder of such, or a hub name "owner/name".
-        split: which part of it. Sets for evaluation have "test" only.
+        split: which part of it; None takes "train" where the set has it, else its only one: "test" for the sets made
+            for evaluation. ``task.split`` says which.
         data_dir: folder of data sets, for known names; None takes the environment variable MAXPO_BENCH_DATA, else the
             hub.
-        levels: only problems of these levels, where the set has any.
-        subjects: only problems of these subjects, where the set has any.
+        levels: only problems of these levels, or of this one, where the set has any.
+        subjects: only problems of these subjects, or of this one, where the set has any.
         columns: for other sets than the known ones: the names of their columns, as for
             `maxpo_bench.envs.tasks.load_problems`.
         answer_from: for other sets than the known ones: where the answer is, "plain", "hash" or "boxed".
@@ -58,7 +59,8 @@ class MathEnv(StrictArguments, TextEnv):
         MissingDataError: the data, or a package that reads it, is not there.
         DataError: the data is malformed, or not what it is known to be.
         TypeError: an argument is unknown or of the wrong type.
-        ValueError: the set has no such split, level or subject.
+        ValueError: the set has no such split, level or subject; or no split is asked for, and the set has several
+            without "train".
     """
 
     name = "maxpo/Math-v0"
@@ -66,10 +68,10 @@ class MathEnv(StrictArguments, TextEnv):
     def __init__(
         self,
         dataset: str | os.PathLike[str] = "gsm8k",
-        split: str = "train",
+        split: str | None = None,
         data_dir: str | os.PathLike[str] | None = None,
-        levels: Collection[int] | None = None,
-        subjects: Collection[str] | None = None,
+        levels: int | Collection[int] | None = None,
+        subjects: str | Collection[str] | None = None,
         columns: Mapping[str, str] | None = None,
         answer_from: AnswerFrom | None = None,
         check: bool = True,
@@ -115,10 +117,10 @@ class MathVectorEnv(StrictArguments, TextVectorEnv):
         self,
         num_envs: int = 1,
         dataset: str | os.PathLike[str] = "gsm8k",
-        split: str = "train",
+        split: str | None = None,
         data_dir: str | os.PathLike[str] | None = None,
-        levels: Collection[int] | None = None,
-        subjects: Collection[str] | None = None,
+        levels: int | Collection[int] | None = None,
+        subjects: str | Collection[str] | None = None,
         columns: Mapping[str, str] | None = None,
         answer_from: AnswerFrom | None = None,
         check: bool = True,
@@ -132,19 +134,21 @@ class MathVectorEnv(StrictArguments, TextVectorEnv):
 
 def _load(
     dataset: str | os.PathLike[str],
-    split: str,
+    split: str | None,
     data_dir: str | os.PathLike[str] | None,
-    levels: Collection[int] | None,
-    subjects: Collection[str] | None,
+    levels: int | Collection[int] | None,
+    subjects: str | Collection[str] | None,
     columns: Mapping[str, str] | None,
     answer_from: AnswerFrom | None,
     check: bool,
 ) -> tuple[Task, tuple[Any, ...]]:
     """Return the task, and the arguments that made it."""
+    from maxpo_bench.envs.tasks.loading import default_split
     from maxpo_bench.envs.tasks.math_task import make_math_task
 
     if not isinstance(dataset, str | os.PathLike):
         raise TypeError(f"dataset must be a name or a path, got {type(dataset).__name__}")
+    split = default_split(dataset) if split is None else split
     task = make_math_task(
         dataset,
         split,

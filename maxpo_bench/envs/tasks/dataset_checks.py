@@ -36,7 +36,7 @@ def check_structure(problems: Sequence[Problem], source: str, places: Sequence[s
             `MAX_QUESTION_LENGTH` or answers longer than `MAX_GOLD_LENGTH`. The message names the rows.
     """
     if not problems:
-        raise DataError(f"{source} has no rows")
+        raise DataError(f"{source} holds no rows")
     times = Counter(problem.id for problem in problems)
     wrongs: list[tuple[str, Callable[[Problem], bool]]] = [
         ("has no question", lambda problem: not problem.question),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from maxpo_bench.envs.tasks.dataset_hub import offline, why_unreachable
 
 SUFFIXES = (".jsonl", ".json", ".parquet")
 
@@ -15,6 +18,10 @@ Row = dict[str, Any]
 
 class DataError(ValueError):
     """A data set's file or rows are not what they should be; the message names file and rows."""
+
+
+class ColumnError(DataError):
+    """Which column holds what cannot be told; the message says how to say it."""
 
 
 class MissingDataError(OSError):
@@ -76,6 +83,8 @@ def read_file(path: Path) -> RawRows:
 def read_hub(path: str, config: str | None, split: str) -> RawRows:
     """Read a split from the hub, or from the cache of an earlier download, with the package ``datasets``.
 
+    Where the hub gives no answer within seconds, only the cache is read.
+
     Args:
         path: "owner/name", or a local folder laid out like a hub repository.
         config: its configuration, None for the default one.
@@ -91,12 +100,17 @@ def read_hub(path: str, config: str | None, split: str) -> RawRows:
         raise MissingDataError(
             f"reading {source} from the hub needs a package more: pip install 'maxpo-bench[text]'"
         ) from error
+    trouble = None if Path(path).is_dir() else why_unreachable()
     try:
-        found = datasets.load_dataset(path, config, split=split)
-        rows = [dict(row) for row in found]
+        with nullcontext() if trouble is None else offline():
+            found = datasets.load_dataset(path, config, split=split)
+            rows = [dict(row) for row in found]
     # The package lets through whatever its HTTP client, its parsers and the file system raise.
     except Exception as error:
-        raise MissingDataError(f"{source} could not be read from the hub: {type(error).__name__}: {error}") from error
+        reason = f"{type(error).__name__}: {error}"
+        if trouble is not None:
+            reason = f"{trouble}; nor from its cache ({reason})"
+        raise MissingDataError(f"{source} could not be read from the hub: {reason}") from error
     return RawRows(source, rows, [f"row {number}" for number in range(len(rows))])
 
 

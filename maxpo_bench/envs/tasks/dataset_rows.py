@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from maxpo_bench.envs.tasks.dataset_files import DataError, RawRows, Row
+from maxpo_bench.envs.tasks.dataset_files import ColumnError, DataError, RawRows, Row
 from maxpo_bench.envs.tasks.dataset_table import ANSWERS_FROM, DATASETS, AnswerFrom, Columns, Correction, Dataset
 from maxpo_bench.envs.tasks.grading.extract import extract_boxed
 from maxpo_bench.envs.tasks.task import Problem
@@ -42,15 +42,15 @@ def guessed_columns(raw: RawRows, mapping: Mapping[str, str] | None, answer_from
             answer has ``####``, else "plain".
 
     Raises:
-        DataError: a role is not known, a column is not there, or more than one could be meant.
+        ColumnError: a role is not known, a column is not there, or more than one could be meant.
         ValueError: ``answer_from`` is not known.
     """
     mapping = dict(mapping or {})
     for role, column in mapping.items():
         if role not in ROLES:
-            raise DataError(f"columns maps {role!r}, which is none of {', '.join(ROLES)}.{suggest(role, ROLES)}")
+            raise ColumnError(f"columns maps {role!r}, which is none of {', '.join(ROLES)}.{suggest(role, ROLES)}")
         if column not in raw.columns:
-            raise DataError(f"{raw.source} has no column {column!r} for {role}: it has {_listed(raw.columns)}")
+            raise ColumnError(f"{raw.source} has no column {column!r} for {role}: it has {_listed(raw.columns)}")
     if answer_from is not None and answer_from not in ANSWERS_FROM:
         raise ValueError(f"answer_from must be one of {', '.join(ANSWERS_FROM)}, got {answer_from!r}")
     problem = mapping.get("problem") or _only(raw, "problem", _PROBLEM_NAMES)
@@ -137,9 +137,10 @@ def _only(raw: RawRows, role: str, names: Sequence[str], or_else: str | None = N
     if len(found) == 1:
         return found[0]
     wrong = f"more than one column that may be the {role} ({_listed(found)})" if found else f"no known {role} column"
-    raise DataError(
-        f"{raw.source} has {wrong}; it has {_listed(raw.columns)}: say which, as in "
-        f"columns={{{role!r}: {found[0] if found else 'NAME'!r}}}"
+    name = found[0] if found else "NAME"
+    raise ColumnError(
+        f"{raw.source} has {wrong}; it has {_listed(raw.columns)}: say which, as in --column {role}={name} on the "
+        f"command line or columns={{{role!r}: {name!r}}} in Python"
     )
 
 
@@ -148,9 +149,9 @@ def _guessed_reading(raw: RawRows, column: str) -> AnswerFrom:
         return "boxed"
     marked = sum("####" in _text(row.get(column)) for row in raw.rows)
     if marked not in (0, len(raw.rows)):
-        raise DataError(
+        raise ColumnError(
             f"{raw.source}: {marked} of {len(raw.rows)} rows have #### in column {column!r}: say how the answers are "
-            "read, by answer_from='hash' or answer_from='plain'"
+            "read, by --answer-from hash or plain on the command line, answer_from='hash' or 'plain' in Python"
         )
     return "hash" if marked else "plain"
 

@@ -31,7 +31,8 @@ def summarise(problems: Sequence[Problem]) -> dict[str, Any]:
 
     Returns:
         ``rows``; ``answers``: number of answers by form; ``levels``: number of problems by level, "none" for those
-        without one, empty where no problem has a level; ``longest_question`` and ``longest_answer`` in characters.
+        without one, empty where no problem has a level; ``longest_question`` and ``longest_answer`` in characters;
+        ``first_id`` and ``last_id``, what samples of these problems are labelled with.
 
     Raises:
         ValueError: there are no problems.
@@ -48,4 +49,6 @@ def summarise(problems: Sequence[Problem]) -> dict[str, Any]:
         "levels": by_level | ({"none": unlevelled} if by_level and unlevelled else {}),
         "longest_question": max(len(problem.question) for problem in problems),
         "longest_answer": max(len(problem.answer) for problem in problems),
+        "first_id": problems[0].id,
+        "last_id": problems[-1].id,
     }

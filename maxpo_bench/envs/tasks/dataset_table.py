@@ -119,6 +119,29 @@ class Dataset:
     role: Literal["train", "evaluation"] = "evaluation"
     note: str = ""
 
+    def id_prefix(self, split: str) -> str:
+        """Return what the ids of a split begin with: the name, and the split where there are several."""
+        return f"{self.name}/{split}" if len(self.rows) > 1 else self.name
+
+    def id_form(self, split: str) -> str:
+        """Return what the ids of a split look like.
+
+        A copy in a data folder may have a column ``id`` of its own, which then decides.
+
+        Returns:
+            Such as "math/test/<row number from 0>", or "math500/<unique_id>", a column of the copy on the hub; for a
+            composed set the forms of its parts.
+
+        Raises:
+            KeyError: the set has no such split.
+        """
+        if split not in self.rows:
+            raise KeyError(f"{self.name} has the split(s) {', '.join(self.rows)}, got {split!r}")
+        if self.parts:
+            return " and ".join(DATASETS[name].id_form(part_split) for name, part_split, _ in self.parts)
+        key = self.hubs[0].columns.id if self.hubs else None
+        return f"{self.id_prefix(split)}/<{'row number from 0' if key is None else key}>"
+
 
 _QUESTION = Columns(problem="question")
 _TYPED = Columns(answer="solution", answer_from="boxed", level="level", subject="type")
@@ -241,13 +264,15 @@ _GSM8K_MATH1 = Dataset(
     "latex",
     parts=(("gsm8k", "train", None), ("math", "train", (1,))),
     role="train",
-    note="A file of 8388 rows in circulation also holds 351 rows of MATH's test split. Two MATH rows are near "
-    "duplicates of MATH-500 problems: decontaminate removes them.",
+    note="A file of 8388 rows in circulation also holds 351 rows of MATH's test split. Nine MATH rows are in "
+    "MATH's test split too, literally or nearly, two of them in MATH-500: decontaminate removes them.",
 )
 
 DATASETS: Mapping[str, Dataset] = {
     known.name: known for known in (_GSM8K, _MATH, _MATH500, _AIME24, _AIME25, _AMC23, _AMC83, _MINERVA, _GSM8K_MATH1)
 }
+"""The known sets by name. Samples of a model are labelled with the ids of their problems: ``id_form`` says what these
+look like, and ``maxpo-bench llm prepare NAME`` prints the first and the last one."""
 
 
 def dataset_named(name: str) -> Dataset:

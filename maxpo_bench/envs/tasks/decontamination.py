@@ -149,35 +149,49 @@ class DecontaminationReport:
             "reported": [{"id": overlap.train_id, **_pair(overlap)} for overlap in self.reported],
         }
 
-    def text(self, *, pairs: int = 20) -> str:
+    def text(self, *, pairs: int = 20, of: str = "training") -> str:
         """Return it as a table per evaluation set and lists of pairs.
 
         Args:
             pairs: how many removals and how many reported pairs are listed, at least 0; further ones are counted.
+            of: what the compared problems are called, such as "training" or "test".
         """
-        names = ("evaluation", "problems", "exact", "near", "similar", "train_removed", "train_reported")
-        table = [[str(row[name]) for name in names] for row in self.rows()]
-        heads = [
-            "evaluation",
-            "problems",
-            "same",
-            f">= {self.remove_at:g}",
-            f">= {self.report_from:g}",
-            "train removed",
-            "train reported",
-        ]
-        widths = [max(len(row[column]) for row in [heads, *table]) for column in range(len(heads))]
-        lines = [
-            "  ".join(
-                cell.ljust(width) if column == 0 else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in [heads, *table]
-        ]
         total = len(self.kept) + len(self.removed)
-        lines += ["", f"{total} training problems: {len(self.kept)} kept, {len(self.removed)} removed"]
-        lines += _listed("removed", [str(removal.reason) for removal in self.removed], pairs)
-        return "\n".join(lines + _listed("reported, kept", [str(overlap) for overlap in self.reported], pairs))
+        reported = self.reported
+        problems = len({overlap.train_id for overlap in reported})
+        return "\n".join(
+            [
+                *self._table(of),
+                "",
+                f"{total} {of} problems: {len(self.kept)} kept, {len(self.removed)} removed",
+                *_listed(
+                    f"removed: {len(self.removed)} {of} problems, each with its strongest pair",
+                    [str(removal.reason) for removal in self.removed],
+                    pairs,
+                ),
+                *_listed(
+                    f"kept all the same: {problems} {of} problems in {len(reported)} pairs",
+                    [str(overlap) for overlap in reported],
+                    pairs,
+                ),
+            ]
+        )
+
+    def _table(self, of: str) -> list[str]:
+        """Return one line per evaluation set below two lines that say what is counted: problems of which set."""
+        span = f"{self.report_from:g} to {self.remove_at:g}"
+        theirs = {"problems": "all", "exact": "same", "near": f">= {self.remove_at:g}", "similar": span}
+        ours = {"train_removed": "removed", "train_reported": f"kept, {span}"}
+        heads = {"evaluation": "set", **theirs, **ours}
+        table = [list(heads.values()), *([str(row[name]) for name in heads] for row in self.rows())]
+        groups = ((1, ""), (len(theirs), "evaluation problems"), (len(ours), f"{of} problems"))
+        widths = _fitted([max(map(len, column)) for column in zip(*table, strict=True)], groups)
+        top, done = "", 0
+        for count, title in groups:
+            top += title.rjust(sum(widths[done : done + count]) + 2 * count - 2) + "  "
+            done += count
+        lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in table]
+        return [line.rstrip() for line in (top, *lines)]
 
 
 def decontaminate(
@@ -266,6 +280,15 @@ def _pair(overlap: Overlap) -> dict[str, Any]:
         "exact": overlap.exact,
         "similarity": round(overlap.similarity, 4),
     }
+
+
+def _fitted(widths: Sequence[int], groups: Sequence[tuple[int, str]]) -> list[int]:
+    """Return the widths of columns, the first of each group widened to hold the group's title."""
+    fitted, done = list(widths), 0
+    for count, title in groups:
+        fitted[done] += max(0, len(title) - sum(fitted[done : done + count]) - 2 * (count - 1))
+        done += count
+    return fitted
 
 
 def _listed(title: str, entries: Sequence[str], limit: int) -> list[str]:

@@ -69,8 +69,8 @@ def make_math_task(
     split: str = "test",
     *,
     data_dir: str | os.PathLike[str] | None = None,
-    levels: Collection[int] | None = None,
-    subjects: Collection[str] | None = None,
+    levels: int | Collection[int] | None = None,
+    subjects: str | Collection[str] | None = None,
     columns: Mapping[str, str] | None = None,
     answer_from: AnswerFrom | None = None,
     check: bool = True,
@@ -81,8 +81,8 @@ def make_math_task(
         dataset: a known name, a path or a hub name.
         split: its part.
         data_dir: folder of data sets.
-        levels: only problems of these levels.
-        subjects: only problems of these subjects.
+        levels: only problems of these levels, or of this one.
+        subjects: only problems of these subjects, or of this one.
         columns: see `load_problems`, as for all arguments.
         answer_from: how answers are read.
         check: whether the set must be as the table says.
@@ -91,6 +91,7 @@ def make_math_task(
         UnknownNameError: neither a known name, a path nor a hub name.
         MissingDataError: the data, or a package that reads it, is not there.
         DataError: rows are malformed, missing, doubled or not as the table says.
+        TypeError: levels or subjects are of the wrong type.
         ValueError: the set has no such split, level or subject.
     """
     problems = load_problems(
@@ -112,8 +113,8 @@ def make_known_task(
     split: str = "test",
     *,
     data_dir: str | os.PathLike[str] | None = None,
-    levels: Collection[int] | None = None,
-    subjects: Collection[str] | None = None,
+    levels: int | Collection[int] | None = None,
+    subjects: str | Collection[str] | None = None,
     check: bool = True,
 ) -> MathTask:
     """Return the task of a data set of the table, as the registry of tasks makes it.
@@ -122,14 +123,15 @@ def make_known_task(
         dataset: its name.
         split: its part.
         data_dir: folder of data sets; see `load_problems`, as for all arguments.
-        levels: only problems of these levels.
-        subjects: only problems of these subjects.
+        levels: only problems of these levels, or of this one.
+        subjects: only problems of these subjects, or of this one.
         check: whether the set must be as the table says.
 
     Raises:
         UnknownNameError: no data set has that name.
         MissingDataError: the data, or a package that reads it, is not there.
         DataError: rows are malformed, missing, doubled or not as the table says.
+        TypeError: levels or subjects are of the wrong type.
         ValueError: the set has no such split, level or subject.
     """
     known = dataset_named(dataset)

@@ -79,7 +79,9 @@ def test_two_files_of_one_split_are_refused(tmp_path):
         ),
         (b'\n\n["a", "1"]\n', r"own\.jsonl:3: a row must be an object with names and values, this one is a list"),
         (b'{"problem": "a"}\n{"problem": "\xff"}\n', r"own\.jsonl:2: not UTF-8 \(invalid start byte at byte \d+\)"),
-        (b"", r"own\.jsonl has no known problem column; it has no columns"),
+        (b"", r"own\.jsonl holds no rows"),
+        (b"\n \n", r"own\.jsonl holds no rows"),
+        (b"{}", r"own\.jsonl has no known problem column; it has no columns"),
     ],
 )
 def test_a_malformed_line_is_named(tmp_path, data, message):

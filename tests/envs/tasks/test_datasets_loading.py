@@ -8,7 +8,7 @@ from toy_sets import NUMBERS, known_folder, write
 from maxpo_bench.envs.tasks import DATASETS, DataError, MissingDataError, Problem, load_problems
 from maxpo_bench.envs.tasks.dataset_files import read_hub
 from maxpo_bench.envs.tasks.dataset_table import Columns, Dataset, Hub, dataset_named
-from maxpo_bench.envs.tasks.loading import load_evaluation_sets
+from maxpo_bench.envs.tasks.loading import default_split, load_evaluation_sets, split_names
 from maxpo_bench.registry import UnknownNameError
 
 
@@ -53,8 +53,14 @@ def test_levels_and_subjects_select(folder):
         ids(subjects=["Topology"])
     with pytest.raises(ValueError, match="none asked for"):
         ids(levels=[])
-    with pytest.raises(TypeError, match=r"subjects must be a collection such as \['Algebra'\]"):
-        ids(subjects="Algebra")
+    assert ids(levels=5) == ids(levels=iter([5])) == ["1"]
+    assert ids(subjects="number theory") == ["1"]
+    assert ids(levels=1, subjects="Algebra") == ["0"]
+    for levels in ("1", 1.0, True):
+        with pytest.raises(TypeError, match=rf"levels must be such as 1 or \[1, 2\], got {levels!r}"):
+            ids(levels=levels)
+    with pytest.raises(TypeError, match=r"subjects must be such as 'Algebra' or \['Algebra', 'Geometry'\], got 3"):
+        ids(subjects=3)
     with pytest.raises(ValueError, match="it has no levels"):
         load_problems("numbers", data_dir=folder, levels=[1])
 
@@ -89,7 +95,7 @@ def test_common_columns_are_guessed(folder, row, answer):
     [
         (
             {"problem": "p", "question": "q", "answer": "1"},
-            r"may be the problem \('problem', 'question'\).*columns=\{'pro",
+            r"may be the problem \('problem', 'question'\).*--column problem=problem on .*columns=\{'pro",
         ),
         ({"problem": "p", "answer": "1", "ground_truth": "2"}, r"may be the answer .*columns=\{'answer': 'answer'\}"),
         ({"text": "p", "label": "1"}, r"has no known problem column; it has 'text', 'label': say which"),
@@ -114,13 +120,13 @@ def test_columns_can_be_mapped(folder):
         load_problems(path, columns={"problems": "text"})
     with pytest.raises(ValueError, match="answer_from must be one of plain, hash, boxed, got 'box'"):
         load_problems(path, columns=mapping, answer_from="box")
-    with pytest.raises(ValueError, match="columns and answer_from are for sets that are not in the table"):
+    with pytest.raises(ValueError, match=r"columns and answer_from .* are for sets that are not in the table: toy is"):
         load_problems("toy", columns=mapping)
 
 
 def test_markers_in_some_answers_only_are_refused(folder):
     path = write(folder / "own.jsonl", [{"problem": "p", "answer": "#### 1"}, {"problem": "q", "answer": "1"}])
-    with pytest.raises(DataError, match=r"1 of 2 rows have #### .*answer_from='hash'"):
+    with pytest.raises(DataError, match=r"1 of 2 rows have #### .*--answer-from hash .*answer_from='hash'"):
         load_problems(path)
     with pytest.raises(DataError, match=r"has no answer: line 2 "):
         load_problems(path, answer_from="hash")
@@ -141,6 +147,30 @@ def test_names_that_are_nothing():
         dataset_named("math-500")
     with pytest.raises(ValueError, match=r"aime24 has the split\(s\) test, got 'train'"):
         load_problems("aime24", "train")
+
+
+def test_the_split_that_is_taken_where_none_is_asked_for(folder):
+    for name in ("toy", "gsm8k", "gsm8k+math1", "openai/gsm8k", "someone/something", folder / "toy", "own.jsonl"):
+        assert default_split(name) == "train"
+    for name in ("numbers", "aime24", "someone/numbers", str(folder / "numbers")):
+        assert default_split(name) == "test"
+    assert split_names("toy") == ("train", "test")
+    assert split_names(folder / "toy") == ("test", "train")
+    (folder / "numbers" / "test.jsonl").rename(folder / "numbers" / "dev.jsonl")
+    assert default_split(folder / "numbers") == "dev"
+    write(folder / "numbers" / "test.jsonl", [])
+    with pytest.raises(ValueError, match=r"numbers has the splits dev, test and no train: say which"):
+        default_split(folder / "numbers")
+
+
+def test_forms_of_ids_are_those_of_the_ids():
+    assert DATASETS["gsm8k"].id_form("test") == "gsm8k/test/<row number from 0>"
+    assert DATASETS["math500"].id_form("test") == "math500/<unique_id>"
+    assert DATASETS["minerva"].id_form("test") == "minerva/<row number from 0>"
+    for name, known in DATASETS.items():
+        assert all(known.id_form(split) for split in known.rows), name
+    with pytest.raises(KeyError, match=r"aime24 has the split\(s\) test, got 'train'"):
+        DATASETS["aime24"].id_form("train")
 
 
 @pytest.fixture
@@ -231,4 +261,5 @@ def test_composed_sets_and_evaluation_sets(folder, monkeypatch):
     monkeypatch.setitem(DATASETS, "both", dataclasses.replace(both, rows={"train": 4}))
     with pytest.raises(DataError, match="both train has 4 rows, its parts give 3"):
         load_problems("both", "train", data_dir=folder)
+    assert both.id_form("train") == "numbers/<row number from 0> and toy/train/<row number from 0>"
     assert list(load_evaluation_sets(["toy", "numbers"], data_dir=folder)) == ["toy", "numbers"]

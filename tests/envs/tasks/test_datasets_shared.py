@@ -168,9 +168,26 @@ def test_amc_of_83_rows_holds_the_40():
     assert (report.rows()[0]["exact"], len(report.kept)) == (40, 43)
 
 
-def test_evaluation_sets_are_disjoint_from_the_training_set_up_to_two_near_duplicates():
+def test_what_evaluation_sets_and_the_training_set_have_in_common():
     evaluation = load_evaluation_sets(data_dir=DATA)
     assert tuple(evaluation) == EVALUATION_SETS
-    report = decontaminate(loaded("gsm8k+math1", "train"), evaluation)
-    assert [removal.problem.id for removal in report.removed] == ["math/train/2638", "math/train/5548"]
-    assert not any(overlap.exact for overlap in report.overlaps)
+    train = loaded("gsm8k+math1", "train")
+    report = decontaminate(train, evaluation)
+    assert (len(report.kept), len(report.removed)) == (8028, 9)
+    assert {overlap.evaluation for overlap in report.overlaps if overlap.exact} == {"math"}
+    assert {removal.reason.evaluation for removal in report.removed} <= {"math", "math500"}
+    del evaluation["math"]
+    without = decontaminate(train, evaluation)
+    assert [removal.problem.id for removal in without.removed] == ["math/train/2638", "math/train/5548"]
+    assert not any(overlap.exact for overlap in without.overlaps)
+    rows = {row["evaluation"]: row for row in report.rows()}
+    assert all(rows[row["evaluation"]]["train_removed"] == row["train_removed"] for row in without.rows())
+
+
+@pytest.mark.parametrize(("name", "split"), SPLITS)
+def test_ids_begin_as_the_table_says(name, split):
+    prefixes = {form.partition("<")[0] for form in DATASETS[name].id_form(split).split(" and ")}
+    found = {
+        next((prefix for prefix in prefixes if problem.id.startswith(prefix)), None) for problem in loaded(name, split)
+    }
+    assert found == prefixes

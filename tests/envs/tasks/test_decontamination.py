@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from maxpo_bench.commands import llm_data
-from maxpo_bench.envs.tasks import Problem, decontaminate, load_problems
+from maxpo_bench.envs.tasks import Problem, decontaminate
 from maxpo_bench.envs.tasks.dataset_summary import answer_form, summarise
 from maxpo_bench.envs.tasks.text_overlap import GRAM, RUN, grams, jaccard, same_form, words
 
@@ -133,7 +132,9 @@ def test_text_and_json_say_the_same():
     assert "3 training problems: 1 kept, 2 removed" in text
     assert "  train/0 ~ eval/0 of eval (same)\n  and 1 more" in text
     assert "  train/2 ~ eval/0 of eval (similarity 0.68)" in text
-    assert "removed:" not in report.text(pairs=0)
+    assert report.text(pairs=0).endswith("3 training problems: 1 kept, 2 removed")
+    assert "removed: 2 training problems, each with its strongest pair:" in text
+    assert "kept all the same: 1 training problems in 1 pairs:" in text
     data = json.loads(json.dumps(report.to_json()))
     assert data["train"] == {"rows": 3, "kept": 1, "removed": 2}
     assert [row["id"] for row in data["removed"]] == ["train/0", "train/1"]
@@ -141,6 +142,25 @@ def test_text_and_json_say_the_same():
         {"id": "train/2", "evaluation": "eval", "evaluation_id": "eval/0", "exact": False, "similarity": 0.6842}
     ]
     assert data["rule"] == {"remove_at": 0.8, "report_from": 0.5, "gram_words": 3, "run_words": 8}
+
+
+def test_the_table_says_which_problems_it_counts():
+    """One of three problems is removed; the others are similar to both evaluation problems, so in four pairs."""
+    train = problems(LONG, replaced(4), replaced(3))
+    report = decontaminate(train, {"eval": problems(LONG, replaced(5), prefix="eval"), "b": []})
+    assert report.text(pairs=0, of="test").split("\n") == [
+        "                evaluation problems              test problems",
+        "set   all  same  >= 0.8  0.5 to 0.8  removed  kept, 0.5 to 0.8",
+        "eval    2     1       0           1        1                 2",
+        "b       0     0       0           0        0                 0",
+        "",
+        "3 test problems: 2 kept, 1 removed",
+    ]
+    wide = decontaminate(train, {"a set with a long name": problems(LONG)}, remove_at=0.6).text(
+        pairs=0, of="a kind with a name far longer than its two columns"
+    )
+    top, heads, row = wide.split("\n")[:3]
+    assert len(top) == len(heads) == len(row)
 
 
 def test_what_cannot_be_compared():
@@ -205,63 +225,9 @@ def test_summary():
         "levels": {"2": 1, "none": 1},
         "longest_question": 2,
         "longest_answer": 3,
+        "first_id": "a",
+        "last_id": "b",
     }
     assert summarise([problem(0, "p")])["levels"] == {}
     with pytest.raises(ValueError, match="no problems"):
         summarise([])
-
-
-@pytest.fixture
-def files(tmp_path):
-    """A training file of three questions, and an evaluation file with one of them."""
-    texts = [LONG, replaced(4), "What\u2028else?"]
-    rows = [{"id": f"own/{i}", "problem": text, "answer": "1", "level": 2} for i, text in enumerate(texts)]
-    train = tmp_path / "own.jsonl"
-    train.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    held_out = tmp_path / "heldout.jsonl"
-    held_out.write_text(json.dumps({"problem": LONG, "answer": "1"}) + "\n")
-    return train, held_out
-
-
-def test_the_command_prints_and_writes(files, tmp_path, capsys):
-    train, held_out = files
-    output = tmp_path / "kept.jsonl"
-    assert llm_data.run(str(train), against=[str(held_out)], output=output) == 0
-    text = capsys.readouterr().out
-    assert f"{train} train: 3 rows\n  answers: integer 3; the longest has 1 characters\n  levels: 2 3\n" in text
-    assert "3 training problems: 2 kept, 1 removed" in text
-    assert f"own/0 ~ heldout/0 of {held_out} (same)" in text
-    assert f"wrote {output}" in text
-    assert len(output.read_text().splitlines()) == 2
-    kept = load_problems(output, columns={"id": "id"})
-    assert [row.question for row in kept] == [replaced(4), "What\u2028else?"]
-    assert [row.metadata["level"] for row in kept] == [2, 2]
-    with pytest.raises(FileExistsError, match="remove it or give another name"):
-        llm_data.run(str(train), against=[str(held_out)], output=output)
-
-
-def test_the_command_prints_json(files, tmp_path, capsys):
-    train, held_out = files
-    assert llm_data.run(str(train), "test", against=[str(held_out)], as_json=True) == 0
-    data = json.loads(capsys.readouterr().out)
-    assert data["splits"]["test"]["rows"] == 3
-    assert data["compared"] == "test"
-    assert data["decontamination"]["train"]["removed"] == 1
-    output = tmp_path / "all.jsonl"
-    assert llm_data.run(str(train), against=[], as_json=True, output=output) == 0
-    data = json.loads(capsys.readouterr().out)
-    assert (data["decontamination"], data["compared"]) == (None, None)
-    assert len(load_problems(output)) == 3
-
-
-def test_the_command_without_a_train_split(tmp_path, capsys, monkeypatch):
-    from maxpo_bench.envs.tasks.dataset_table import DATASETS, Dataset
-
-    monkeypatch.setitem(DATASETS, "tiny", Dataset("tiny", "One question.", {"test": 1}, "number"))
-    (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny" / "test.jsonl").write_text('{"problem": "p", "answer": "1"}\n')
-    assert llm_data.run("tiny", data_dir=tmp_path) == 0
-    assert "compared with no evaluation set" in capsys.readouterr().out
-    with pytest.raises(ValueError, match="tiny has no train split to compare or write"):
-        llm_data.run("tiny", data_dir=tmp_path, output=tmp_path / "out.jsonl")
-    assert not (tmp_path / "out.jsonl").exists()
