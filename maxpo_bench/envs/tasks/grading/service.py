@@ -68,7 +68,7 @@ class Grader:
     its limit once, not once per sample. Not remembered is what may have come from outside: a worker's end without a
     reason it could report, and a time-out for want of the processor.
 
-    The limit is wall-clock time. A comparison that reaches it after less than a quarter of that in processor time was
+    The limit is wall-clock time. A comparison that reaches it after less than a tenth of that in processor time was
     held up by an overloaded or suspended machine: it is tried once more, with a new clock and after all others, before
     it is a "timeout". Where the system does not tell processor time (no /proc), every time-out is the answer's own.
 
