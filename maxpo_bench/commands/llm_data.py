@@ -59,10 +59,9 @@ def run(
         PermissionError: the output's folder cannot be written.
     """
     from maxpo_bench.envs.tasks.dataset_summary import summarise
-    from maxpo_bench.envs.tasks.loading import EVALUATION_SETS, data_folder, load_problems
+    from maxpo_bench.envs.tasks.loading import load_problems
 
-    reading = _reading(answer_from)
-    names = _splits(name, split)
+    reading, names = _reading(answer_from), _splits(name, split)
     chosen = split if split is not None else "train"
     if chosen not in names and (against or output is not None):
         raise ValueError(
@@ -72,27 +71,15 @@ def run(
     if output is not None:
         _check_output(output)
     if against is None:
-        against = [known for known in EVALUATION_SETS if (known, "test") != (_own_name(name), chosen)]
-        if chosen in names and _is_local(name) and data_folder(data_dir) is None:
-            print(
-                "the evaluation sets are read from the hub: --data-dir gives a folder of them, --alone compares with "
-                "none",
-                file=sys.stderr,
-            )
+        against = _default_evaluations(name, chosen, data_dir) if chosen in names else ()
     splits = {
         part: load_problems(name, part, data_dir=data_dir, columns=columns, answer_from=reading) for part in names
     }
     report = None
-    if chosen in splits and against:
+    if against:
         report = _report(splits[chosen], data_dir, against, remove_at, report_from)
     summaries = {part: summarise(problems) for part, problems in splits.items()}
-    if as_json:
-        found = None if report is None else report.to_json()
-        compared = None if report is None else chosen
-        result = {"name": name, "splits": summaries, "compared": compared, "decontamination": found}
-        print(json.dumps(result, indent=2))
-    else:
-        print(_text(name, summaries, chosen, report, pairs))
+    print(_json(name, summaries, chosen, report) if as_json else _text(name, summaries, chosen, report, pairs))
     if output is not None:
         output.parent.mkdir(parents=True, exist_ok=True)
         _write(output, splits[chosen] if report is None else report.kept)
@@ -173,6 +160,18 @@ def _splits(name: str, split: str | None) -> tuple[str, ...]:
     return (default_split(name),) if _is_local(name) and Path(name).is_dir() else split_names(name) or ("train",)
 
 
+def _default_evaluations(name: str, split: str, data_dir: Path | None) -> list[str]:
+    """Return all evaluation sets but the set itself, and say where they come from if that is not where the set is."""
+    from maxpo_bench.envs.tasks.loading import EVALUATION_SETS, data_folder
+
+    if _is_local(name) and data_folder(data_dir) is None:
+        note = (
+            "the evaluation sets are read from the hub: --data-dir gives a folder of them, --alone compares with none"
+        )
+        print(note, file=sys.stderr)
+    return [known for known in EVALUATION_SETS if (known, "test") != (_own_name(name), split)]
+
+
 def _report(
     train: Sequence[Problem],
     data_dir: Path | None,
@@ -195,6 +194,11 @@ def _report(
             f"an evaluation set: {error}. --column and --answer-from are for NAME alone: rename the columns of this one"
         ) from error
     return decontaminate(train, evaluation, remove_at=remove_at, report_from=report_from)
+
+
+def _json(name: str, summaries: dict[str, dict[str, Any]], chosen: str, report: DecontaminationReport | None) -> str:
+    compared, found = (None, None) if report is None else (chosen, report.to_json())
+    return json.dumps({"name": name, "splits": summaries, "compared": compared, "decontamination": found}, indent=2)
 
 
 def _text(
