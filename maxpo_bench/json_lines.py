@@ -47,7 +47,8 @@ def parse_object(text: bytes | str, where: str) -> dict[str, Any]:
         ValueError: it holds no JSON, something else than an object, or a name twice.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_distinct_names)
+        decoded = text if isinstance(text, str) else text.decode("utf-8")
+        value = _DECODER.decode(decoded.removeprefix("\ufeff"))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{where}: not JSON in UTF-8: {error}") from error
     if not isinstance(value, dict):
@@ -62,3 +63,7 @@ def _distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"{twice!r} is named twice")
     return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_distinct_names)
+"""One for all lines: `json.loads` with a hook makes a decoder for each."""

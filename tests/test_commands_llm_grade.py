@@ -89,13 +89,17 @@ def test_an_interruption_by_hand_keeps_what_is_graded_and_ends_at_once(tmp_path)
     command = [sys.executable, "-m", "maxpo_bench.cli", "llm", "grade", str(samples), "--out", str(out)]
     command += ["--time-limit", "1000"]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    deadline = time.monotonic() + 120
-    while not (out.exists() and out.read_bytes().count(b"\n") >= llm_grade.FIRST_BATCH):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    message = process.communicate(timeout=120)[1]
+    try:
+        deadline = time.monotonic() + 120
+        while not (out.exists() and out.read_bytes().count(b"\n") >= llm_grade.FIRST_BATCH):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        message = process.communicate(timeout=120)[1]
+    finally:
+        process.kill()
+        process.wait()
     assert process.returncode == 130
     assert "to go on: python -m maxpo_bench.cli llm grade" in message
     assert [row["status"] for row in rows(out)] == ["correct"] * llm_grade.FIRST_BATCH
@@ -150,8 +154,9 @@ def test_two_calls_do_not_write_one_file(samples, tmp_path):
         ('{"problem_id": "a", "gold": "1"}', "has no 'completion'; it has 'problem_id', 'gold'"),
         ('{"problem_id": "a", "completion": "1"}', "has no 'gold' or 'answer'"),
         ('{"problem_id": 3.5, "completion": "1", "gold": "1"}', "'problem_id' must be text, got 3.5"),
-        ('{"problem_id": "a", "completion": "1", "gold": " "}', "the gold is empty"),
+        ('{"problem_id": "a", "completion": "1", "gold": " "}', "samples.jsonl:5: the gold is empty"),
         ('{"problem_id": "a", "completion": "1", "gold": "so\\n#### 1"}', "the gold holds '####'"),
+        ('{"problem_id": "a", "completion": "1", "gold": "\\\\boxed{1}"}', "samples.jsonl:5: the gold holds"),
         ('{"problem_id": "a", "completion": "1", "gold": "1", "sample": null}', "'sample' must be an integer"),
         ('{"problem_id": "a", "completion": "1", "gold": "1", "correct": "no"}', "'correct' must be true, false"),
         ('{"problem_id": "sums/1", "completion": "1", "gold": "2", "sample": 7}', "samples.jsonl:3 already"),

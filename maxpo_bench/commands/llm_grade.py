@@ -161,25 +161,27 @@ def _grade(grader: Grader, samples: Iterator[Sample], sink: IO[str], result: _Re
 
     While the slowest comparison of one batch goes on, the other workers have the next.
     """
-    size = FIRST_BATCH
     with ThreadPoolExecutor(2) as threads:
-        begin = partial(_begin, grader, samples, threads)
-        now, then, start = begin(size), begin(size), time.monotonic()
-        while now is not None:
-            _write(now[0], _result_of(now[1], grader), sink, result)
-            yield result.statuses.total()
-            pace = SECONDS_PER_BATCH / max(time.monotonic() - start, 1e-3)
-            size = int(min(max(size * min(pace, 4.0), FIRST_BATCH / 2), LARGEST_BATCH))
-            now, then, start = then, begin(size), time.monotonic()
+        try:
+            yield from _grade_in(threads, grader, samples, sink, result)
+        except BaseException:
+            # an interruption ends what is being compared, or leaving the threads would wait for it
+            grader.close()
+            raise
 
 
-def _result_of(grades: Future[list[Grade]], grader: Grader) -> list[Grade]:
-    """Wait for grades; an interruption ends what is being compared, or the threads would wait for it."""
-    try:
-        return grades.result()
-    except BaseException:
-        grader.close()
-        raise
+def _grade_in(
+    threads: Executor, grader: Grader, samples: Iterator[Sample], sink: IO[str], result: _Result
+) -> Iterator[int]:
+    size = FIRST_BATCH
+    begin = partial(_begin, grader, samples, threads)
+    now, then, start = begin(size), begin(size), time.monotonic()
+    while now is not None:
+        _write(now[0], now[1].result(), sink, result)
+        yield result.statuses.total()
+        pace = SECONDS_PER_BATCH / max(time.monotonic() - start, 1e-3)
+        size = int(min(max(size * min(pace, 4.0), FIRST_BATCH / 2), LARGEST_BATCH))
+        now, then, start = then, begin(size), time.monotonic()
 
 
 def _write(batch: list[Sample], grades: list[Grade], sink: IO[str], result: _Result) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from maxpo_bench.envs.tasks.grading.extract import box_answer
+from maxpo_bench.envs.tasks.grading.golds import check_gold
 from maxpo_bench.json_lines import read_json_lines
 
 VERDICT = ("correct", "status", "extracted")
@@ -102,9 +103,7 @@ class SampleFile:
         """Return the gold to grade against, and the file's own where a data set's is taken instead."""
         if self.golds is None:
             gold = _text(row, ("gold", "answer"), where)
-            if not gold.strip() or "####" in gold:
-                found = "is empty" if not gold.strip() else "holds '####'"
-                raise ValueError(f"{where}: the gold {found}: give the reference answer alone, or --dataset")
+            check_gold(gold, f"{where}: the gold")
             return gold, None
         if problem not in self.golds:
             known = next(iter(self.golds))

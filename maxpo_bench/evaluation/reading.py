@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import gzip
-import json
 import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
 import numpy as np
 
 from maxpo_bench.evaluation.samples import ProblemKey, ScoredSamples
+from maxpo_bench.json_lines import open_bytes, parse_object, read_json_lines
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".json", ".json.gz")
 _VERDICTS = {"correct": True} | dict.fromkeys(("wrong", "no_box", "malformed", "too_long", "timeout", "crash"), False)
 """What a grader's status says of `correct`; other statuses say nothing of it."""
 _MATRICES = (".json", ".json.gz")
 _MISSING = object()
+_COLLECTION = "reasoning_gym"
+"""Its ids begin with this and the data set: "reasoning_gym/maze/test/0"."""
 _Place = tuple[str | None, ProblemKey, int]
 """Source, benchmark and id, number of the sample."""
 
@@ -49,7 +51,8 @@ def read_samples(
     files are its parts; files of several methods are read one by one.
 
     A problem's benchmark is what `benchmark_column` holds, if given; else the row's ``benchmark``; else what stands
-    before the first "/" of its id; else `benchmark`; else the file's name without its ending.
+    before the first "/" of its id, for reasoning-gym's before the second; else `benchmark`; else the file's name
+    without its ending.
 
     Args:
         path: file or folder.
@@ -128,54 +131,15 @@ def _stem(path: Path) -> str:
     return path.resolve().name
 
 
-def _open(file: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(file, "rb")) if file.suffix == ".gz" else file.open("rb")
-
-
 def _rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    return _matrix_rows(file) if file.name.endswith(_MATRICES) else _json_lines(file)
-
-
-def _json_lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield file:line and row; read as bytes, since only a line feed ends a line there, not U+2028."""
-    number = 0
-    try:
-        with _open(file) as stream:
-            for number, line in enumerate(stream, start=1):
-                if line.strip():
-                    yield f"{file}:{number}", _parsed_object(line, f"{file}:{number}")
-    except (EOFError, gzip.BadGzipFile) as error:
-        raise ValueError(f"{file}:{number + 1}: the compressed file is damaged or ends early: {error}") from error
-
-
-def _parsed_object(text: bytes, where: str) -> dict[str, Any]:
-    try:
-        value = _DECODER.decode(text.decode("utf-8").removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where}: not JSON in UTF-8: {error}") from error
-    if not isinstance(value, dict):
-        raise ValueError(f"{where}: expected a JSON object, got {type(value).__name__}")
-    return cast(dict[str, Any], value)
-
-
-def _distinct_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object; the json module would keep the last of two values of one name, and lose the other."""
-    value = dict(pairs)
-    if len(value) < len(pairs):
-        ((twice, _),) = Counter(name for name, _ in pairs).most_common(1)
-        raise ValueError(f"{twice!r} is named twice")
-    return value
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_distinct_names)
-"""One for all lines: `json.loads` with a hook makes a decoder for each."""
+    return _matrix_rows(file) if file.name.endswith(_MATRICES) else read_json_lines(file)
 
 
 def _matrix_rows(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield the entries of score matrices as rows."""
     try:
-        with _open(file) as stream:
-            table = _parsed_object(stream.read(), str(file))
+        with open_bytes(file) as stream:
+            table = parse_object(stream.read(), str(file))
     except (EOFError, gzip.BadGzipFile) as error:
         raise ValueError(f"{file}: the compressed file is damaged or ends early: {error}") from error
     if isinstance(table.get("scores"), dict):
@@ -258,7 +222,9 @@ def _benchmark(row: Mapping[str, Any], identity: str, fallback: str, column: str
         if named is None:
             raise ValueError(f"{where}: column {column!r}, which names the benchmark, is missing")
         return named
-    prefix, slash, _ = identity.partition("/")
+    prefix, slash, rest = identity.partition("/")
+    if prefix == _COLLECTION and "/" in rest:
+        prefix = f"{prefix}/{rest.partition('/')[0]}"
     return _text(row, "benchmark", where) or (prefix if slash and prefix else fallback)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from maxpo_bench.evaluation.passk import FloatArray, pass_at_k
 from maxpo_bench.evaluation.samples import ScoredSamples
+from maxpo_bench.evaluation.selection import name_of
 
 SupportClass = Literal["preservation", "expansion", "shrinkage", "out_of_support"]
 SUPPORT_CLASSES: tuple[SupportClass, ...] = get_args(SupportClass)
@@ -98,7 +99,7 @@ def support_of(method: ScoredSamples, against: ScoredSamples, k: int | None = No
     equal = np.array_equal(method.num_samples, against.num_samples)
     fewest, key = min(each.fewest() for each in (method, against))
     if k is not None and not 1 <= k <= fewest:
-        raise ValueError(f"support at k={k} needs k in [1, {fewest}], the samples of {'/'.join(key)}: choose another k")
+        raise ValueError(f"support at k={k} needs k in [1, {fewest}], the samples of {name_of(key)}: choose another k")
     if k is None and equal:
         mine, theirs = ((each.num_correct > 0).astype(np.float64) for each in (method, against))
         k = int(method.num_samples[0]) if len(set(method.num_samples.tolist())) == 1 else None

@@ -292,3 +292,15 @@ def test_labelled_model_outputs():
     systems = read_samples(outputs / "openai_gsm8k_4systems.jsonl")
     assert [each.num_samples.sum() for each in systems] == [1319] * 4
     assert {each.benchmarks for each in systems} == {("gsm8k",)}
+
+
+def test_every_data_set_of_reasoning_gym_is_a_benchmark_of_its_own(tmp_path):
+    path = tmp_path / "scored.jsonl"
+    ids = ["reasoning_gym/ab/test/0", "reasoning_gym/maze/test/0", "countdown[difficulty=3]/test/0"]
+    path.write_text("".join(json.dumps({"problem_id": i, "sample": 0, "correct": True}) + "\n" for i in ids))
+    (samples,) = read_samples(path)
+    assert sorted(key[0] for key in samples.keys) == [
+        "countdown[difficulty=3]",
+        "reasoning_gym/ab",
+        "reasoning_gym/maze",
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, ClassVar, Literal, get_args
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from maxpo_bench.envs.checks import check_integer
 from maxpo_bench.envs.tasks.answer_text import plain_text
-from maxpo_bench.envs.tasks.procedural import DEFAULT_SIZE, ProceduralTask, integer_rows
+from maxpo_bench.envs.tasks.procedural import ProceduralTask, integer_rows
 from maxpo_bench.envs.tasks.splits import split_of
 from maxpo_bench.envs.tasks.task import Problem
 from maxpo_bench.registry import UnknownNameError, suggest
@@ -76,7 +76,7 @@ class Countdown(ProceduralTask[tuple[str, int, str]]):
 
     Args:
         split: "train" or "test".
-        size: number of problems.
+        size: number of problems; None: 10,000 for train, 1,000 different ones for test, or all there are.
         difficulty: number of digits.
         instance: any integer; other instances draw other problems.
         style: "compact", or "text" for the same problems with the rules in plain words.
@@ -85,13 +85,14 @@ class Countdown(ProceduralTask[tuple[str, int, str]]):
     name = "countdown"
     difficulties: ClassVar[range] = range(3, 7)
     default_difficulty: ClassVar[int] = 4
+    test_problems: ClassVar[Mapping[int, int]] = {3: 211, 4: 2_639, 5: 25_843, 6: 159_675}
     difficulty_note: ClassVar[str] = ": two digits make 125 problems only, 17 of them in the test split"
 
     def __init__(
         self,
         split: str = "train",
         *,
-        size: int = DEFAULT_SIZE,
+        size: int | None = None,
         difficulty: int = 4,
         instance: int = 0,
         style: str = "compact",

@@ -81,6 +81,8 @@ def load_problems(
         ValueError: the set has no such split, level or subject.
     """
     name = os.fspath(name_or_path)
+    if not name:
+        raise ValueError("the name of the data set is empty: is a variable unset?")
     wanted = {"level": _wanted("level", int, levels), "subject": _wanted("subject", str, subjects)}
     mapped = columns is not None or answer_from is not None
     known, hub = _known(name_or_path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -18,9 +18,12 @@ from maxpo_bench.registry import suggest
 from maxpo_bench.seeding import derive_seed
 
 DEFAULT_SIZE = 10_000
+DEFAULT_TEST_SIZE = 1_000
 MAX_DRAWS = 100_000
 
 _BLOCK = 16
+_FIRST_SEARCH = 64
+_MOST_REPEATS = 20_000
 
 Content = TypeVar("Content")
 
@@ -30,31 +33,34 @@ class ProceduralTask(StrictArguments, Task, Generic[Content]):
 
     Problem ``index`` has a generator of its own, seeded by a hash of instance, task, difficulty, split and index; it
     draws until the problem's canonical key hashes to the split (`splits.split_of`). So train and test never share a
-    problem, whatever the instance, size and difficulty; problems are equal in every process and in any order; and a
-    problem may occur more than once within a split, as draws are with replacement.
+    problem, whatever the instance, size and difficulty, and problems are equal in every process and in any order. A
+    train problem may occur more than once, as draws are with replacement; test problems are all different, since
+    intervals over problems take them for independent.
 
     Args:
         split: "train" or "test".
-        size: number of problems, at least 1; a smaller task is the beginning of a larger one.
+        size: number of problems, at least 1; a smaller task is the beginning of a larger one. None: 10,000 for train,
+            and for test 1,000 or as many as there are.
         difficulty: one of the class's ``difficulties``.
         instance: any integer; other instances draw other problems.
 
     Raises:
         TypeError: an unknown argument, or one of the wrong type.
-        ValueError: a split, size or difficulty out of range.
+        ValueError: a split, size or difficulty out of range, or there are not so many different test problems.
     """
 
     difficulties: ClassVar[range] = range(1, 6)
+    test_problems: ClassVar[Mapping[int, int]] = {}
+    """How many different test problems there are, by difficulty, where that may be fewer than one asks for."""
     default_difficulty: ClassVar[int] = 1
     difficulty_note: ClassVar[str] = ""
 
     def __init__(
-        self, split: str = "train", *, size: int = DEFAULT_SIZE, difficulty: int = 1, instance: int = 0
+        self, split: str = "train", *, size: int | None = None, difficulty: int = 1, instance: int = 0
     ) -> None:
         if split not in SPLITS:
             raise ValueError(f"unknown split {split!r} of {self.name}.{suggest(str(split), SPLITS)}")
         self.split = split
-        self.size = check_integer("size", size, 1)
         self.difficulty = check_integer("difficulty", difficulty)
         self.instance = check_integer("instance", instance)
         if self.difficulty not in self.difficulties:
@@ -63,6 +69,13 @@ class ProceduralTask(StrictArguments, Task, Generic[Content]):
                 f"got {difficulty}{self.difficulty_note}"
             )
         self._id_prefix = f"{self.name}{self._variant()}/{split}/"
+        self.size = check_integer("size", self._default_size() if size is None else size, 1)
+        there = self.test_problems.get(self.difficulty, 2**62) if split == "test" else 2**62
+        if self.size > there:
+            raise ValueError(
+                f"{self.name} has {there} problems of difficulty {difficulty} in its {split} split: lower {size=}"
+            )
+        self._different: tuple[tuple[int, ...], frozenset[str]] = (), frozenset()
 
     def __len__(self) -> int:
         """Number of problems."""
@@ -124,14 +137,51 @@ class ProceduralTask(StrictArguments, Task, Generic[Content]):
         number = check_integer("index", index)
         if not 0 <= number < self.size:
             raise IndexError(f"{self.name} has problems 0 to {self.size - 1}, got index {number}")
-        seed = derive_seed(self.instance, "task", self.name, self.difficulty, self.split, number)
+        return number, *self._draw(number if self.split == "train" else self._test_source(number))
+
+    def _draw(self, source: int) -> tuple[np.random.Generator, tuple[str, Content]]:
+        """Return the first problem of this split that a source draws."""
+        seed = derive_seed(self.instance, "task", self.name, self.difficulty, self.split, source)
         generator = np.random.Generator(np.random.PCG64(seed))
         for drawn in islice(self._draws(generator), MAX_DRAWS):
             if split_of(self.name, drawn[0]) == self.split:
-                return number, generator, drawn
+                return generator, drawn
         raise RuntimeError(
             f"{self.name} drew {MAX_DRAWS} times and found no {self.split} problem of difficulty {self.difficulty}"
         )
+
+    def _test_source(self, number: int) -> int:
+        """Return the source of a test problem: sources that repeat an earlier problem are left out.
+
+        Sources are looked through as far as they are needed, and what is found is replaced as a whole: two threads may
+        look twice, but find the same.
+        """
+        if number < len(self._different[0]):
+            return self._different[0][number]
+        sources, keys = list(self._different[0]), set(self._different[1])
+        wanted = min(max(number + 1, 2 * len(sources), _FIRST_SEARCH), self.size)
+        source = sources[-1] + 1 if sources else 0
+        repeats = 0
+        while len(sources) < wanted and repeats < _MOST_REPEATS:
+            key = self._draw(source)[1][0]
+            repeats += 1
+            if key not in keys:
+                keys.add(key)
+                sources.append(source)
+                repeats = 0
+            source += 1
+        self._different = tuple(sources), frozenset(keys)
+        if number >= len(sources):
+            raise ValueError(
+                f"{self.name} has about {len(sources)} problems of difficulty {self.difficulty} in its test split, "
+                f"size={self.size} is more: lower it"
+            )
+        return sources[number]
+
+    def _default_size(self) -> int:
+        if self.split == "train":
+            return DEFAULT_SIZE
+        return min(DEFAULT_TEST_SIZE, self.test_problems.get(self.difficulty, DEFAULT_TEST_SIZE))
 
     def _settings(self) -> dict[str, Any]:
         """Return the arguments that change the problems and are not at their defaults, for the ids."""

@@ -92,8 +92,8 @@ def test_another_process_with_another_hash_seed_makes_the_same_problems() -> Non
 
 
 FROZEN = [
-    ("countdown", "8999=019:", "9+9-8+9"),
-    ("chain_sum", "What is 13 - 69? Give the answer as one integer.", "-56"),
+    ("countdown", "1178=003:", "1-7+8+1"),
+    ("chain_sum", "What is 8 - 43? Give the answer as one integer.", "-35"),
     (
         "counting",
         'How many times does the letter "d" appear in "nrrirsidddsd"? Give the answer as one integer.',
@@ -121,9 +121,9 @@ def test_problems_never_change(name: str, question: str, answer: str) -> None:
 @every_task
 def test_train_and_test_are_disjoint(name: str) -> None:
     # Where there are few problems, other rules than the hash would be caught; elsewhere chance alone keeps them apart.
-    count = 4_000 if name in ("counting", "comparison") else 20_000
-    tasks = {split: procedural(name, split, size=count, instance=len(split)) for split in SPLITS}
-    keys = {split: {task.key(index) for index in range(count)} for split, task in tasks.items()}
+    counts = {"train": 4_000 if name in ("counting", "comparison") else 20_000, "test": 1_200}
+    tasks = {split: procedural(name, split, size=counts[split], instance=len(split)) for split in SPLITS}
+    keys = {split: {task.key(index) for index in range(counts[split])} for split, task in tasks.items()}
     assert not keys["train"] & keys["test"]
     for split in SPLITS:
         assert {split_of(name, key) for key in keys[split]} == {split}
@@ -220,3 +220,19 @@ def test_a_split_that_never_comes_is_reported(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("maxpo_bench.envs.tasks.procedural.MAX_DRAWS", 50)
     with pytest.raises(RuntimeError, match="drew 50 times and found no test problem"):
         make_task("modular", "test").problem(0)
+
+
+@pytest.mark.parametrize("name", ["countdown", "chain_sum", "counting", "comparison", "modular"])
+def test_test_problems_are_all_different_and_train_problems_need_not_be(name: str) -> None:
+    task = make_task(name, "test", size=300)
+    assert len({task.key(index) for index in range(300)}) == 300
+    assert make_task(name, "test", size=300).problem(299) == task.problem(299)
+    assert len(make_task(name, "test")) == 1000
+    assert len(make_task(name)) == 10_000
+
+
+def test_a_split_cannot_have_more_problems_than_there_are() -> None:
+    task = make_task("countdown", "test", difficulty=3)
+    assert len({task.key(index) for index in range(len(task))}) == len(task) == 211
+    with pytest.raises(ValueError, match="has 211 problems of difficulty 3 in its test split: lower size=212"):
+        make_task("countdown", "test", difficulty=3, size=212)
