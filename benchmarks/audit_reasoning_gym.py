@@ -182,7 +182,9 @@ def probe(name: str, attack: bool) -> None:
             say("fault", f"not made with seed 0 and any size: {type(error).__name__}")
             return
         entries = probe_problems(name, dataset, lambda seed: create_dataset(name, seed=seed, size=SIZE))
-        if attack:
+        if not entries:
+            say("fault", "no draw succeeds")
+        elif attack:
             probe_distinct(dataset)
             probe_scorer(dataset, entries)
     for state, read in STATES.items():
@@ -230,11 +232,12 @@ def probe_distinct(dataset: Any) -> None:
             answer = max(answer, len(str(entry["answer"])))
     say("distinct", [len(questions), questions.total()])
     say("longest", [max(map(len, questions), default=0), answer])
-    # Estimate of all questions by pairs of equal ones (the birthday problem).
+    # Pairs of equal questions estimate how many there are (the birthday problem).
     pairs = sum(count * (count - 1) // 2 for count in questions.values())
     total = questions.total()
-    if pairs and total * (total - 1) / 2 / pairs < FEWEST_QUESTIONS:
-        say("fault", f"about {total * (total - 1) // 2 // pairs} questions only")
+    estimate = total * (total - 1) // 2 // pairs if pairs else FEWEST_QUESTIONS
+    if max(estimate, len(questions)) < FEWEST_QUESTIONS:
+        say("fault", f"about {estimate} questions only")
 
 
 def probe_scorer(dataset: Any, entries: list[dict[str, Any]]) -> None:

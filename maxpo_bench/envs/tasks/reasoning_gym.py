@@ -92,7 +92,8 @@ class ReasoningGymTask(Task):
     share no question, whatever the instance, size and options; problems are equal in every process and in any order;
     and a question may occur more than once within a split. The same problem in other words is another question. Draws
     are passed over whose generator raises, whose question is longer than `MAX_QUESTION_LENGTH` or whose reference
-    answer is empty or not paid by the data set's own scorer. A problem of the test split costs ten draws.
+    answer is empty or not paid by the data set's own scorer. A problem of the test split costs ten draws: seconds for
+    futoshiki and zebra_puzzles (0.1 to 0.3 s per draw), tenths of one for sudoku and rearc, else milliseconds.
 
     The answer is the content of the last ``\boxed{}`` after ``</think>``, else the whole text after ``</think>``,
     stripped. It is right where the data set's own scorer gives the full 1.0; there is no partial credit. The scorer
