@@ -207,5 +207,5 @@ def test_what_is_wrong_is_said_before_anything_runs(tmp_path, monkeypatch):
 
 
 def test_a_failed_run_is_named_with_its_cause(tmp_path):
-    with pytest.raises(RuntimeError, match=r"1 of 1 runs of the peers failed \(ValueError: .*majority_share.*failed"):
+    with pytest.raises(RuntimeError, match=r"1 of 1 runs failed \(ValueError: .*majority_share.*failed"):
         measure_peers(tmp_path, share=1.5, budget=100, peers=["a2c"], learning_rates={"a2c": [0.1]}, seeds=1, workers=1)

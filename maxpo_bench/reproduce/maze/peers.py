@@ -21,9 +21,7 @@ What is not tuned (`PEERS`) was chosen once, in runs of 1.5 million steps in a m
 from __future__ import annotations
 
 import math
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,12 +29,10 @@ from typing import Any
 from maxpo_bench import sweep
 from maxpo_bench.registry import Registry
 from maxpo_bench.reproduce.maze.peer_run import OF_THE_SEED
+from maxpo_bench.reproduce.sweep_runs import Progress, run_all, shifted
 from maxpo_bench.seeding import derive_seed
-from maxpo_bench.sweep.engines.start import warm_up
-from maxpo_bench.sweep.task import Task
 
 EXECUTE = "maxpo_bench.reproduce.maze.peer_run:execute"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -147,7 +143,7 @@ def measure_peers(
 
     def train(grids: Mapping[str, Sequence[float]], roots: Sequence[int], before: int) -> list[dict[str, Any]]:
         config = _config(settings, grids, environment, budget, roots)
-        return _run(config, Path(folder), workers, _shifted(progress, before, total))
+        return run_all(config, Path(folder), EXECUTE, workers=workers, progress=shifted(progress, before, total))
 
     to_tune = {name: setting.grid for name, setting in settings.items() if len(setting.grid) > 1}
     first = sum(len(grid) for grid in to_tune.values()) * len(tuning)
@@ -208,53 +204,6 @@ def _config(
             "total_timesteps": budget,
         }
     )
-
-
-def _run(
-    config: sweep.SweepConfig, folder: Path, workers: int | None, progress: Progress | None
-) -> list[dict[str, Any]]:
-    """Run what is missing and return the records of all runs."""
-    store, ids = sweep.RunStore(folder), [spec.run_id for spec in config.expand()]
-    if not all(store.has(run_id) for run_id in ids):
-        warm_up(Task(str(folder)))
-    with _watched(store, ids, progress):
-        report = sweep.run(config, folder, workers, progress=False, execute=EXECUTE)
-    if report.missing:
-        cause = next(iter(report.failed.values()), "").strip().splitlines()
-        raise RuntimeError(
-            f"{report.missing} of {len(ids)} runs of the peers failed ({cause[-1] if cause else 'no reason known'}): "
-            f"see {store.failed}; the same call tries them again"
-        )
-    return [store.load(run_id) for run_id in ids]
-
-
-@contextmanager
-def _watched(store: sweep.RunStore, ids: Sequence[str], progress: Progress | None) -> Iterator[None]:
-    """Tell how many runs are finished, every second and at the end."""
-    if progress is None:
-        yield
-        return
-    is_over = threading.Event()
-
-    def tell() -> None:
-        progress(sum(store.has(run_id) for run_id in ids), len(ids))
-
-    def watch() -> None:
-        while not is_over.wait(1.0):
-            tell()
-
-    watcher = threading.Thread(target=watch, daemon=True, name="watch-runs")
-    watcher.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        watcher.join()
-        tell()
-
-
-def _shifted(progress: Progress | None, before: int, total: int) -> Progress | None:
-    return None if progress is None else lambda done, _: progress(before + done, total)
 
 
 def _grid_means(
