@@ -242,8 +242,8 @@ class RunFolder:
         return self.model_path
 
     def samples_path(self, benchmark: str) -> Path:
-        """Return the file of a benchmark's scored samples."""
-        return self.evaluation_path / f"{benchmark}.jsonl"
+        """Return the file of a benchmark's scored samples; a slash in its name becomes a hyphen."""
+        return self.evaluation_path / f"{benchmark.replace('/', '-')}.jsonl"
 
     def write_summary(self, summary: Mapping[str, Any]) -> None:
         """Publish the final figures; what is infinite or no number becomes None."""
