@@ -1,6 +1,6 @@
 """Advantages of groups in which some completions have no reward, and what is reported of each batch of groups.
 
-A completion that no reward function could score has reward NaN. The estimator sees the scorable ones of each group only,
+A completion that no reward function could score has reward NaN. The estimator sees the scorable ones of each group,
 as a smaller group; the others get advantage 0, and so does a whole group with fewer scorable ones than the estimator
 needs. Whether that is unbiased depends on why completions are unscorable. If it does not depend on the completion, as
 when a grader is down, the rest is an i.i.d. sample of the policy, and the estimator stays what it is at the smaller n.

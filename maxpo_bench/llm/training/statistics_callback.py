@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 try:
     from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
@@ -71,12 +71,9 @@ class GradientStatistics(TrainerCallback):
             self.run.path.mkdir(parents=True, exist_ok=True)
             self.run.cut_log(state.global_step)
 
-    def on_step_end(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
-    ) -> TrainerControl:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Have every step logged where there is a run."""
         control.should_log = control.should_log or self.run is not None
-        return control
 
     def on_log(
         self,
@@ -92,7 +89,8 @@ class GradientStatistics(TrainerCallback):
         if logs is None or optimizer is None or "loss" not in logs:
             return
         proxy = adam_variance_proxy(innermost(optimizer), shard_group=shard_group(model, optimizer))
-        logs["adam_variance_proxy"] = state.log_history[-1]["adam_variance_proxy"] = proxy
+        for place in (logs, cast(dict[str, Any], state.log_history[-1])):
+            place["adam_variance_proxy"] = proxy
         if self.run is not None and state.is_world_process_zero:
             figures = {name: logs[theirs] for name, theirs in NAMES.items() if theirs in logs}
             self.run.append({"step": state.global_step, **figures})

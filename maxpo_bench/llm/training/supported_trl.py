@@ -6,6 +6,7 @@ from maxpo_bench.llm.training.versions import require_trl
 
 require_trl()
 
-from trl import GRPOConfig, GRPOTrainer  # noqa: E402 - another version may lack them
+from trl.trainer.grpo_config import GRPOConfig  # noqa: E402 - another version may lack it
+from trl.trainer.grpo_trainer import GRPOTrainer  # noqa: E402 - see above
 
 __all__ = ["GRPOConfig", "GRPOTrainer"]

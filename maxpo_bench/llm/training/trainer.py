@@ -1,10 +1,11 @@
 """TRL's GRPOTrainer with the advantages of any estimator, the smallest way there is: TRL has no hook for them.
 
-TRL computes advantages inside `_generate_and_score_completions`, from rewards that `_calculate_rewards` gathers over all
-processes in the order of the groups. Here the second keeps the rewards, and the first has its result's advantages
+TRL computes advantages inside `_generate_and_score_completions`, from rewards that `_calculate_rewards` gathers over
+all processes in the order of the groups. Here the second keeps the rewards, and the first has its result's advantages
 replaced. For Entropy-Adv, `_compute_loss` reads `inputs["advantages"]` after it has called
-`_get_per_token_logps_and_entropies`, and takes one per token too. Nothing else of TRL's loss is touched: ratio, clip, KL,
-aggregation, gradient accumulation, LoRA, several processes, vLLM's server and its colocate mode on CUDA are its own.
+`_get_per_token_logps_and_entropies`, and takes one per token too. Nothing else of TRL's loss is touched: ratio, clip,
+KL, aggregation, gradient accumulation, LoRA, several processes, vLLM as a server and in colocate mode on CUDA are its
+own.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import inspect
 import logging
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -41,7 +42,7 @@ class EstimatorGRPOTrainer(GRPOTrainer):
     advantage is 0, see `group_advantages`. As in TRL, its tokens stay in the KL and entropy terms, which need no
     reward, and in the loss's mean, so that each scorable completion weighs as much as in a full group.
 
-    In evaluation, groups have `num_generations_eval` completions; where they are too small for K their advantages are 0.
+    In evaluation, groups have `num_generations_eval` completions; where these are too few for K, advantages are 0.
 
     Beside TRL's metrics it logs those of `group_statistics`. The table of completions shows these advantages, per
     completion also where Entropy-Adv shapes them per token.
@@ -72,8 +73,6 @@ class EstimatorGRPOTrainer(GRPOTrainer):
         ... )
     """
 
-    _tag_names = ["trl", "grpo", "maxpo-bench"]
-
     def __init__(
         self, *args: Any, method: Method | None = None, estimator: Estimator | None = None, **kwargs: Any
     ) -> None:
@@ -98,10 +97,15 @@ class EstimatorGRPOTrainer(GRPOTrainer):
         """
         return masked_advantages(self.method.estimator, rewards)
 
+    @property
+    def _mode(self) -> str:
+        return "train" if cast(torch.nn.Module, self.model).training else "eval"
+
     def _calculate_rewards(self, *args: Any, **kwargs: Any) -> Tensor:
         """Keep the rewards, `[B, F]` of all processes in the order of the groups."""
-        self._gathered_rewards = super()._calculate_rewards(*args, **kwargs)
-        return self._gathered_rewards
+        rewards = super()._calculate_rewards(*args, **kwargs)
+        self._gathered_rewards = rewards
+        return rewards
 
     def _generate_and_score_completions(self, inputs: list[dict[str, Any]]) -> dict[str, Any]:
         """Replace TRL's advantages; the completions are shuffled after this, and groups are no longer together."""
@@ -110,8 +114,8 @@ class EstimatorGRPOTrainer(GRPOTrainer):
         theirs = output["advantages"]
         if gathered is None or theirs.shape != (len(inputs),):
             raise RuntimeError("this GRPOTrainer computes advantages in another way than TRL 1.16: install that")
-        size = self.num_generations if self.model.training else self.num_generations_eval
-        rewards = total_rewards(gathered, self.reward_weights).view(-1, size)
+        size = self.num_generations if self._mode == "train" else self.num_generations_eval
+        rewards = total_rewards(gathered, self.reward_weights).view(-1, int(size or 1))
         advantages = self.group_advantages(rewards)
         first = self.accelerator.process_index * len(inputs)
         output["advantages"] = advantages.flatten()[first : first + len(inputs)].to(theirs.dtype)
@@ -120,7 +124,7 @@ class EstimatorGRPOTrainer(GRPOTrainer):
 
     def _report(self, rewards: Tensor, advantages: Tensor) -> None:
         """Log the groups' statistics, and put the advantages into the table of completions."""
-        metrics = self._metrics["train" if self.model.training else "eval"]
+        metrics = self._metrics[self._mode]
         for name, value in group_statistics(self.method.estimator, rewards, advantages).items():
             metrics[name].append(value)
         table: deque[float] = self._logs["advantages"]
@@ -186,7 +190,7 @@ class EstimatorGRPOTrainer(GRPOTrainer):
 
     def _rollouts_in_use(self) -> dict[str, Any]:
         state: dict[str, Any] = {"processes": self.accelerator.num_processes, "step": self._step, "buffer": None}
-        if self._step % (self.args.steps_per_generation * self.num_iterations):
+        if self._step % (int(cast(GRPOConfig, self.args).steps_per_generation or 1) * self.num_iterations):
             table = {name: list(self._logs[name]) for name in ("prompt", "completion", "advantages")}
             columns = {part: {name: list(self._logs[part][name]) for name in self._logs[part]} for part in _COLUMNS}
             state |= {"buffer": self._buffered_inputs, "table": table, "columns": columns}
@@ -221,10 +225,12 @@ _COLUMNS = ("rewards", "extra")
 
 
 def _one_method(method: Method | None, estimator: Estimator | None) -> Method:
-    if (method is None) == (estimator is None):
-        raise TypeError("pass method=get_method(name, k) or estimator=get_estimator(name, k), and not both")
-    if method is not None and not isinstance(method, Method):
-        raise TypeError(f"method must be a Method, got {method!r}: use get_method(name, k)")
-    if estimator is not None and not isinstance(estimator, Estimator):
-        raise TypeError(f"estimator must be an Estimator, got {estimator!r}: use get_estimator(name, k)")
-    return method_of(method if method is not None else estimator)
+    if method is not None and estimator is None:
+        if not isinstance(method, Method):
+            raise TypeError(f"method must be a Method, got {method!r}: use get_method(name, k)")
+        return method
+    if estimator is not None and method is None:
+        if not isinstance(estimator, Estimator):
+            raise TypeError(f"estimator must be an Estimator, got {estimator!r}: use get_estimator(name, k)")
+        return method_of(estimator)
+    raise TypeError("pass method=get_method(name, k) or estimator=get_estimator(name, k), and not both")
