@@ -12,18 +12,24 @@ from maxpo_bench.lazy import lazy_names
 
 if TYPE_CHECKING:
     from maxpo_bench.llm.tiny.architecture import TinyArchitecture
+    from maxpo_bench.llm.tiny.base import base_model
     from maxpo_bench.llm.tiny.files import load_model, save_model
     from maxpo_bench.llm.tiny.model import TinyLM
+    from maxpo_bench.llm.tiny.passk import evaluate_pass_at_k
+    from maxpo_bench.llm.tiny.pretraining import PretrainingSettings
     from maxpo_bench.llm.tiny.sampling import Samples, sample
     from maxpo_bench.llm.tiny.scoring import TokenScores, token_logprobs
     from maxpo_bench.llm.tiny.tokenizer import CharTokenizer
 
 __all__ = [
     "CharTokenizer",
+    "PretrainingSettings",
     "Samples",
     "TinyArchitecture",
     "TinyLM",
     "TokenScores",
+    "base_model",
+    "evaluate_pass_at_k",
     "load_model",
     "sample",
     "save_model",
@@ -32,10 +38,13 @@ __all__ = [
 
 _MODULES = {
     "CharTokenizer": "tokenizer",
+    "PretrainingSettings": "pretraining",
     "Samples": "sampling",
     "TinyArchitecture": "architecture",
     "TinyLM": "model",
     "TokenScores": "scoring",
+    "base_model": "base",
+    "evaluate_pass_at_k": "passk",
     "load_model": "files",
     "sample": "sampling",
     "save_model": "files",
