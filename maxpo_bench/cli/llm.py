@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from maxpo_bench.cli.llm_sampling import evaluate, sample
 from maxpo_bench.cli.shared import JsonFlag, Quiet, finish
 
 llm = typer.Typer(
     name="llm",
-    help="Language models: check and clean data sets, grade answers, evaluate pass@k. Needs no model.",
+    help="Language models: data sets, sampling, grading, evaluation of pass@k.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -89,7 +90,14 @@ def grade(
     dataset: Annotated[
         str | None, typer.Option("--dataset", help="Take the golds from this data set, by problem_id.")
     ] = None,
-    split: Annotated[str | None, typer.Option("--split", help="Split of --dataset; default: test.")] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="Let this procedural task grade; `maxpo-bench tasks` lists them.")
+    ] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Split of --dataset or --task; default: test.")] = None,
+    difficulty: Annotated[int | None, typer.Option("--difficulty", help="Of --task.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help="Of --task, such as size=200 (repeatable).")
+    ] = None,
     data_dir: DataDir = None,
     marker: Annotated[
         list[str] | None,
@@ -97,13 +105,17 @@ def grade(
     ] = None,
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="Processes; default: one per core.")] = None,
     time_limit: Annotated[float, typer.Option("--time-limit", help="Seconds per comparison.")] = 3.0,
+    keep_completions: Annotated[
+        bool, typer.Option("--keep-completions", help="Keep the texts in --out, not only their digests.")
+    ] = False,
     as_json: JsonFlag = False,
     quiet: Quiet = False,
 ) -> None:
-    r"""Grade completions of mathematical problems; `llm report` reads what it writes.
+    r"""Grade completions of mathematical problems, or with --task of a task's; `llm report` reads what it writes.
 
     The answer is the content of the last `\boxed{}` after any thinking. Equal text and numbers are decided at once, all
-    else by math-verify in processes that are killed at their limit. Interrupt at will: graded lines are kept.
+    else by math-verify in processes that are killed at their limit. A task grades by its own rules and needs no golds.
+    Interrupt at will: graded lines are kept.
     """
     from maxpo_bench.commands.llm_grade import run_llm_grade
 
@@ -119,8 +131,16 @@ def grade(
             time_limit=time_limit,
             quiet=quiet,
             as_json=as_json,
+            task=task,
+            difficulty=difficulty,
+            options=option,
+            keep_completions=keep_completions,
         )
     )
+
+
+llm.command()(sample)
+llm.command("eval")(evaluate)
 
 
 @llm.command()
@@ -185,3 +205,20 @@ def report(
             formats=formats,
         )
     )
+
+
+@llm.command()
+def recipes(
+    name: Annotated[
+        str | None, typer.Argument(help="NAME or NAME:VARIANT, or a .toml file; default: list them all.")
+    ] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help="TABLE.KEY=VALUE, a change (repeatable).")] = None,
+    as_json: JsonFlag = False,
+) -> None:
+    """List the recipes of training runs, or show one with every setting.
+
+    A recipe is a TOML file; `llm train --recipe NAME` carries it out, with --dry-run it says what that takes.
+    """
+    from maxpo_bench.commands.llm_recipe import show_recipes
+
+    finish(lambda: show_recipes(name, settings or (), as_json=as_json))

@@ -9,17 +9,18 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
+from maxpo_bench.commands.judges import GoldJudge, Judge, TaskJudge
 from maxpo_bench.commands.progress import counting
+from maxpo_bench.commands.task_problems import TaskProblems, parse_options
 from maxpo_bench.commands.ungraded import VERDICT, Sample, SampleFile
 from maxpo_bench.envs.tasks.grade import STATUSES, Grade
-from maxpo_bench.envs.tasks.grading.service import Grader
 from maxpo_bench.json_lines import parse_object
 
 SECONDS_PER_BATCH = 2.0
@@ -28,8 +29,16 @@ SHOWN = 5
 
 
 @dataclass
-class _Result:
-    """What all scored lines come to."""
+class GradeCounts:
+    """What all scored lines come to.
+
+    Attributes:
+        statuses: number of lines by status.
+        agreeing: lines whose label in the file says what the grade says.
+        differing: a sentence for each other line with a label.
+        other_golds: lines whose own gold is not the data set's.
+        found: lines that were graded before.
+    """
 
     statuses: Counter[str] = field(default_factory=Counter)
     agreeing: int = 0
@@ -40,7 +49,7 @@ class _Result:
     def add(self, sample: Sample, verdict: dict[str, Any]) -> None:
         """Count one scored line."""
         self.statuses[verdict["status"]] += 1
-        self.other_golds += sample.file_gold not in (None, sample.kept["gold"])
+        self.other_golds += sample.file_gold not in (None, sample.kept.get("gold"))
         if "label" not in sample.kept:
             return
         if bool(sample.kept["label"]) == verdict["correct"]:
@@ -48,7 +57,7 @@ class _Result:
         else:
             self.differing.append(
                 f"{sample.where}: {sample.kept['problem_id']} has label {sample.kept['label']!r}, graded "
-                f"{verdict['status']}; gold {sample.kept['gold']!r}, read {verdict['extracted']!r}"
+                f"{verdict['status']}; gold {sample.kept.get('gold')!r}, read {verdict['extracted']!r}"
             )
 
 
@@ -64,6 +73,10 @@ def run_llm_grade(
     time_limit: float,
     quiet: bool,
     as_json: bool,
+    task: str | None = None,
+    difficulty: int | None = None,
+    options: list[str] | None = None,
+    keep_completions: bool = False,
 ) -> int:
     """Grade every line of a JSON Lines file and append the verdicts to another; a second call goes on.
 
@@ -72,7 +85,7 @@ def run_llm_grade(
         out: the same lines without the completion, with `correct`, `status` and `extracted`. What `correct` was in
             `file` becomes `label`, and the agreement with it is counted.
         dataset: take the golds from this data set by `problem_id`, in place of the lines' own.
-        split: of the data set; None: "test".
+        split: of the data set or the task; None: "test".
         data_dir: folder of local data sets.
         markers: texts before the answer in the data set's own format; what they mark is boxed first. Without one only
             a box counts.
@@ -80,28 +93,68 @@ def run_llm_grade(
         time_limit: seconds that one comparison may take.
         quiet: no progress.
         as_json: print the counts as JSON.
+        task: let this procedural task grade its problems' completions; no golds are needed.
+        difficulty: of the task.
+        options: of the task, "name=value" each.
+        keep_completions: keep the completions in `out`.
 
     Raises:
         ValueError: a line is not what it must be, or `out` belongs to other samples or is being written.
     """
-    if dataset is None and (split is not None or data_dir is not None):
+    if dataset is not None and task is not None:
+        raise ValueError("--dataset and --task both say what grades: give one of them")
+    if dataset is None and (data_dir is not None or (split is not None and task is None)):
         raise ValueError("--split and --data-dir say where --dataset is: give it too, or leave them out")
+    if task is None and (difficulty is not None or options):
+        raise ValueError("--difficulty and --option are of --task: give it too, or leave them out")
+    problems = None if task is None else _problems(task, split or "test", parse_options(options or [], difficulty))
+    golds = None if dataset is None else _golds(dataset, split, data_dir)
+    samples = SampleFile(file, dataset, golds, tuple(markers), problems, keep_completions)
+    result = grade_file(samples, out, workers=workers, time_limit=time_limit, quiet=quiet)
+    _print_result(result, out, as_json=as_json, quiet=quiet)
+    return 0
+
+
+def grade_file(
+    samples: SampleFile, out: Path, *, workers: int | None = None, time_limit: float = 3.0, quiet: bool = False
+) -> GradeCounts:
+    """Grade all samples and append the verdicts to a file; what is there already is kept.
+
+    Args:
+        samples: what is graded; by its task if it has one, else by golds.
+        out: scored lines.
+        workers: processes that compare mathematical answers; None: one per core.
+        time_limit: seconds that one comparison may take.
+        quiet: no progress.
+
+    Raises:
+        ValueError: a line is not what it must be, or `out` belongs to other samples or is being written.
+    """
     if out.name.endswith(".gz"):
         raise ValueError(f"--out {out}: scored samples are not compressed, so that an interruption loses nothing")
-    golds = None if dataset is None else _golds(dataset, split, data_dir)
-    samples = SampleFile(file, dataset, golds, tuple(markers))
     total = samples.check()
-    if out.exists() and out.samefile(file):
+    if out.exists() and out.samefile(samples.path):
         raise ValueError(f"--out {out} is the file of the completions: give another")
     out.parent.mkdir(parents=True, exist_ok=True)
     with _locked(out) as sink:
         result = _read_graded(out, samples)
-        with Grader(workers, time_limit=time_limit) as grader, counting("grading", quiet=quiet) as progress:
-            for done in _grade(grader, islice(samples, result.found, None), sink, result):
+        if result.found == total:
+            return result
+        judge = GoldJudge(workers, time_limit) if samples.problems is None else TaskJudge(samples.problems)
+        with closing(judge), counting("grading", quiet=quiet) as progress:
+            for done in _grade(judge, islice(samples, result.found, None), sink, result):
                 if progress is not None:
                     progress(done, total)
-    _print_result(result, out, as_json=as_json, quiet=quiet)
-    return 0
+    return result
+
+
+def _problems(name: str, split: str, options: dict[str, Any]) -> TaskProblems:
+    from maxpo_bench.envs.tasks import MathTask, make_task
+
+    task = make_task(name, split, **options)
+    if isinstance(task, MathTask):
+        raise ValueError(f"{name} is a data set, whose golds grade: give it by --dataset")
+    return TaskProblems(task)
 
 
 def _golds(dataset: str, split: str | None, data_dir: Path | None) -> dict[str, str]:
@@ -124,14 +177,14 @@ def _locked(out: Path) -> Iterator[IO[str]]:
         yield sink
 
 
-def _read_graded(out: Path, samples: SampleFile) -> _Result:
+def _read_graded(out: Path, samples: SampleFile) -> GradeCounts:
     """Return what is graded in `out`, and cut off the beginning of a line where an interruption tore it.
 
     Nothing is cut off before every line there is known to come from these samples.
     """
     data = out.read_bytes()
     whole, torn = data[: (end := data.rfind(b"\n") + 1)], data[end:]
-    result, known = _Result(), iter(samples)
+    result, known = GradeCounts(), iter(samples)
     for number, line in enumerate(whole.split(b"\n")[:-1], 1):
         row, sample = parse_object(line, f"{out}:{number}"), next(known, None)
         told = {name: value for name, value in row.items() if name not in VERDICT}
@@ -156,25 +209,25 @@ def _difference(told: dict[str, Any], kept: dict[str, Any]) -> str:
     return ", ".join(name for name in {**told, **kept} if told.get(name) != kept.get(name))
 
 
-def _grade(grader: Grader, samples: Iterator[Sample], sink: IO[str], result: _Result) -> Iterator[int]:
+def _grade(judge: Judge, samples: Iterator[Sample], sink: IO[str], result: GradeCounts) -> Iterator[int]:
     """Grade batches of about as many samples as take two seconds, two at a time; yield how many lines are written.
 
     While the slowest comparison of one batch goes on, the other workers have the next.
     """
     with ThreadPoolExecutor(2) as threads:
         try:
-            yield from _grade_in(threads, grader, samples, sink, result)
+            yield from _grade_in(threads, judge, samples, sink, result)
         except BaseException:
             # an interruption ends what is being compared, or leaving the threads would wait for it
-            grader.close()
+            judge.close()
             raise
 
 
 def _grade_in(
-    threads: Executor, grader: Grader, samples: Iterator[Sample], sink: IO[str], result: _Result
+    threads: Executor, judge: Judge, samples: Iterator[Sample], sink: IO[str], result: GradeCounts
 ) -> Iterator[int]:
     size = FIRST_BATCH
-    begin = partial(_begin, grader, samples, threads)
+    begin = partial(_begin, judge, samples, threads)
     now, then, start = begin(size), begin(size), time.monotonic()
     while now is not None:
         _write(now[0], now[1].result(), sink, result)
@@ -184,7 +237,7 @@ def _grade_in(
         now, then, start = then, begin(size), time.monotonic()
 
 
-def _write(batch: list[Sample], grades: list[Grade], sink: IO[str], result: _Result) -> None:
+def _write(batch: list[Sample], grades: list[Grade], sink: IO[str], result: GradeCounts) -> None:
     for sample, grade in zip(batch, grades, strict=True):
         verdict = {"correct": grade.correct, "status": grade.status, "extracted": grade.extracted}
         sink.write(json.dumps({**sample.kept, **verdict}) + "\n")
@@ -194,16 +247,15 @@ def _write(batch: list[Sample], grades: list[Grade], sink: IO[str], result: _Res
 
 
 def _begin(
-    grader: Grader, samples: Iterator[Sample], threads: Executor, size: int
+    judge: Judge, samples: Iterator[Sample], threads: Executor, size: int
 ) -> tuple[list[Sample], Future[list[Grade]]] | None:
     """Begin to grade the next samples, None where there are no more."""
     if not (batch := list(islice(samples, size))):
         return None
-    golds, completions = [sample.kept["gold"] for sample in batch], [sample.completion for sample in batch]
-    return batch, threads.submit(grader.grade, golds, completions)
+    return batch, threads.submit(judge.grade, batch)
 
 
-def _print_result(result: _Result, out: Path, *, as_json: bool, quiet: bool) -> None:
+def _print_result(result: GradeCounts, out: Path, *, as_json: bool, quiet: bool) -> None:
     statuses = {status: result.statuses[status] for status in STATUSES if result.statuses[status]}
     total = sum(statuses.values())
     if as_json:
@@ -219,7 +271,7 @@ def _print_result(result: _Result, out: Path, *, as_json: bool, quiet: bool) -> 
         _print_hints(result, total)
 
 
-def _print_labels(result: _Result) -> None:
+def _print_labels(result: GradeCounts) -> None:
     if result.agreeing or result.differing:
         print(f"labels in the file: {result.agreeing} agree, {len(result.differing)} differ")
     for difference in result.differing[:SHOWN]:
@@ -230,7 +282,7 @@ def _print_labels(result: _Result) -> None:
         print(f"samples whose own gold is written otherwise than the data set's: {result.other_golds}")
 
 
-def _print_hints(result: _Result, total: int) -> None:
+def _print_hints(result: GradeCounts, total: int) -> None:
     if result.statuses["no_box"] > total / 2:
         print("most answers are not boxed: --marker '####' or --marker 'A:' reads those of a data set's own format")
     if result.statuses["timeout"] or result.statuses["crash"]:

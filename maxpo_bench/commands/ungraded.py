@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from maxpo_bench.commands.task_problems import TaskProblems
 from maxpo_bench.envs.tasks.grading.extract import box_answer
 from maxpo_bench.envs.tasks.grading.golds import check_gold
 from maxpo_bench.json_lines import read_json_lines
@@ -23,8 +24,9 @@ class Sample:
 
     Attributes:
         where: file and line.
-        kept: what stands in its scored line beside the verdict: ``problem_id``, ``sample``, ``gold``, a digest of the
-            completion, and every other column of the file; what the file called ``correct`` is ``label`` here.
+        kept: what stands in its scored line beside the verdict: ``problem_id``, ``sample``, ``gold`` (not where a task
+            grades), a digest of the completion or itself, and every other column of the file; what the file called
+            ``correct`` is ``label`` here.
         completion: the text to grade.
         file_gold: the gold that the file has where a data set's gold is taken instead, else None.
     """
@@ -44,12 +46,16 @@ class SampleFile:
         dataset: name of the data set that `golds` come from; None takes each line's own.
         golds: reference answers by problem id.
         markers: texts before the answer; what they mark is boxed before it is graded.
+        problems: of the task that grades; there are no golds then.
+        keep_completions: whether scored lines hold the completion, not only its digest.
     """
 
     path: Path
     dataset: str | None = None
     golds: dict[str, str] | None = None
     markers: tuple[str, ...] = ()
+    problems: TaskProblems | None = None
+    keep_completions: bool = False
 
     def check(self) -> int:
         """Read the whole file once and return the number of samples.
@@ -84,8 +90,8 @@ class SampleFile:
     def _sample(self, row: dict[str, Any], where: str, seen: Counter[str]) -> Sample:
         problem, completion = _text(row, ("problem_id", "id"), where), _text(row, ("completion",), where)
         gold, file_gold = self._golds(row, problem, where)
-        digest = hashlib.sha256(completion.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-        kept = {"problem_id": problem, "sample": row.get("sample", seen[problem]), "gold": gold}
+        kept: dict[str, Any] = {"problem_id": problem, "sample": row.get("sample", seen[problem])}
+        kept |= {} if gold is None else {"gold": gold}
         if not _is_count(kept["sample"]):
             raise ValueError(f"{where}: 'sample' must be an integer from 0 on, got {kept['sample']!r:.80}")
         if "correct" in row:
@@ -93,14 +99,17 @@ class SampleFile:
             if not (_is_count(kept["label"]) and kept["label"] < 2) and not isinstance(kept["label"], bool):
                 raise ValueError(f"{where}: 'correct' must be true, false, 1 or 0, got {kept['label']!r:.80}")
         kept |= {name: value for name, value in row.items() if name not in (*kept, *_READ)}
-        kept["completion_sha256"] = digest
+        kept |= {"completion": completion} if self.keep_completions else {"completion_sha256": _digest(completion)}
         if self.markers:
             kept["marker"] = list(self.markers)
             completion = box_answer(completion, *self.markers)
         return Sample(where, kept, completion, file_gold)
 
-    def _golds(self, row: dict[str, Any], problem: str, where: str) -> tuple[str, str | None]:
+    def _golds(self, row: dict[str, Any], problem: str, where: str) -> tuple[str | None, str | None]:
         """Return the gold to grade against, and the file's own where a data set's is taken instead."""
+        if self.problems is not None:
+            self.problems.get(problem, where)
+            return None, None
         if self.golds is None:
             gold = _text(row, ("gold", "answer"), where)
             check_gold(gold, f"{where}: the gold")
@@ -110,6 +119,10 @@ class SampleFile:
             raise ValueError(f"{where}: {self.dataset} has no problem {problem!r}; its ids look like {known!r}")
         own = row.get("gold", row.get("answer"))
         return self.golds[problem], None if own is None else str(own)
+
+
+def _digest(completion: str) -> str:
+    return hashlib.sha256(completion.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _is_count(value: object) -> bool:
