@@ -222,20 +222,3 @@ def recipes(
     from maxpo_bench.commands.llm_recipe import show_recipes
 
     finish(lambda: show_recipes(name, settings or (), as_json=as_json))
-
-
-@llm.command()
-def recipes(
-    name: Annotated[
-        str | None, typer.Argument(help="NAME or NAME:VARIANT, or a .toml file; default: list them all.")
-    ] = None,
-    settings: Annotated[list[str] | None, typer.Option("--set", help="TABLE.KEY=VALUE, a change (repeatable).")] = None,
-    as_json: JsonFlag = False,
-) -> None:
-    """List the recipes of training runs, or show one with every setting.
-
-    A recipe is a TOML file; `llm train --recipe NAME` carries it out, with --dry-run it says what that takes.
-    """
-    from maxpo_bench.commands.llm_recipe import show_recipes
-
-    finish(lambda: show_recipes(name, settings or (), as_json=as_json))
