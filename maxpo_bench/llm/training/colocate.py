@@ -8,6 +8,7 @@ log-probabilities are silently wrong. They are therefore compared with the model
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,7 +37,12 @@ def weights_for_cpu(args: GRPOConfig) -> Iterator[None]:
 
     Args:
         args: the trainer's configuration.
+
+    Raises:
+        ImportError: vLLM is asked for and not installed.
     """
+    if args.use_vllm and importlib.util.find_spec("vllm") is None:
+        raise ImportError("use_vllm=True needs vLLM: pip install 'maxpo-bench[vllm]', or set use_vllm=False")
     if not (args.use_vllm and args.vllm_mode == "colocate" and _vllm_runs_on_cpu()):
         yield
         return
@@ -93,10 +99,8 @@ def largest_difference(llm: Any, model: torch.nn.Module, tokens: list[int]) -> f
 
 
 def _vllm_runs_on_cpu() -> bool:
-    try:
-        from vllm.platforms import current_platform  # pyright: ignore[reportMissingImports]
-    except ImportError:
-        return False
+    from vllm.platforms import current_platform  # pyright: ignore[reportMissingImports]
+
     return bool(current_platform.is_cpu())
 
 

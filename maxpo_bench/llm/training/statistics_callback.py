@@ -41,6 +41,19 @@ NAMES = {
     "step_time": "step_time",
 }
 """Names in a run folder's log, and the trainer's for the same."""
+OF_ROLLOUTS = (
+    "reward_mean",
+    "reward_max_at_k",
+    "dead_groups",
+    "centring",
+    "completion_length",
+    "reward_std",
+    "advantage_rms",
+    "skipped_groups",
+    "unscorable",
+    "num_tokens",
+)
+"""Of these a trainer tells only when it draws rollouts; they hold for every step that uses them."""
 
 
 class GradientStatistics(TrainerCallback):
@@ -62,6 +75,7 @@ class GradientStatistics(TrainerCallback):
 
     def __init__(self, run: str | os.PathLike[str] | None = None) -> None:
         self.run = None if run is None else RunFolder(run)
+        self._rollouts: dict[str, Any] = {}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -70,6 +84,8 @@ class GradientStatistics(TrainerCallback):
         if self.run is not None and state.is_world_process_zero:
             self.run.path.mkdir(parents=True, exist_ok=True)
             self.run.cut_log(state.global_step)
+            last = self.run.log()[-1:]
+            self._rollouts = {name: value for line in last for name, value in line.items() if name in OF_ROLLOUTS}
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Have every step logged where there is a run."""
@@ -93,7 +109,9 @@ class GradientStatistics(TrainerCallback):
             place["adam_variance_proxy"] = proxy
         if self.run is not None and state.is_world_process_zero:
             figures = {name: logs[theirs] for name, theirs in NAMES.items() if theirs in logs}
-            self.run.append({"step": state.global_step, **figures})
+            if NAMES["reward_mean"] in logs:
+                self._rollouts = {name: value for name, value in figures.items() if name in OF_ROLLOUTS}
+            self.run.append({"step": state.global_step, **self._rollouts, **figures})
 
 
 def innermost(optimizer: Optimizer) -> Optimizer:
