@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 
 from maxpo_bench.cli.llm_sampling import evaluate, sample
+from maxpo_bench.cli.llm_training import train
 from maxpo_bench.cli.shared import JsonFlag, Quiet, finish
 
 llm = typer.Typer(
     name="llm",
-    help="Language models: data sets, sampling, grading, evaluation of pass@k.",
+    help="Language models: training, data sets, sampling, grading, evaluation of pass@k.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -139,6 +140,7 @@ def grade(
     )
 
 
+llm.command()(train)
 llm.command()(sample)
 llm.command("eval")(evaluate)
 

@@ -46,6 +46,7 @@ class TinyRun:
         task: a text task, by name (`maxpo_bench.envs.tasks.list_tasks`).
         task_options: for the task's factory, the same for both splits.
         method_params: parameters of the method.
+        policy: options of `maxpo_bench.llm.policy.LMPolicy`, such as temperature and aggregation.
         submission: SHA-256 of a submitted estimator's source, None for a registered one.
         pretraining: changes of `PretrainingSettings`, by name.
         eval_problems: held-out problems on which base and trained model are compared.
@@ -68,6 +69,7 @@ class TinyRun:
     task: str = "countdown"
     task_options: Mapping[str, Any] = field(default_factory=dict)
     method_params: Mapping[str, Any] = field(default_factory=dict)
+    policy: Mapping[str, Any] = field(default_factory=dict)
     submission: str | None = None
     pretraining: Mapping[str, Any] = field(default_factory=dict)
     eval_problems: int = 256
@@ -86,7 +88,7 @@ class TinyRun:
             raise TypeError(f"learning_rate must be a number, got {rate!r}")
         if not (math.isfinite(rate) and rate > 0):
             raise ValueError(f"learning_rate must be positive and finite, got {rate}")
-        for name in ("task_options", "method_params", "pretraining"):
+        for name in ("task_options", "method_params", "policy", "pretraining"):
             if not isinstance(getattr(self, name), Mapping):
                 raise TypeError(f"{name} must be a table, got {getattr(self, name)!r}")
         object.__setattr__(self, "method", _CALLED.get(self.method, self.method))
