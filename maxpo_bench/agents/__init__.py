@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from maxpo_bench.agents.policies import POLICIES, find_policy
     from maxpo_bench.agents.policy import GroupPolicy
     from maxpo_bench.agents.policy_gradient import GroupPolicyGradient
-    from maxpo_bench.agents.presets import EI, EIL1O, EIL2O, REINFORCE, EntropyREINFORCE
+    from maxpo_bench.agents.presets import EI, EIL1O, EIL2O, REINFORCE, EntropyAdv, EntropyREINFORCE
     from maxpo_bench.agents.registry import AGENTS, AgentSpec, list_agents, make_agent
     from maxpo_bench.agents.sb3_adapter import GymVectorToSB3
+    from maxpo_bench.agents.token_policy import TokenPolicy
 
 _HOMES = {
     "AGENTS": "registry",
@@ -28,6 +29,7 @@ _HOMES = {
     "make_agent": "registry",
     "GroupPolicyGradient": "policy_gradient",
     "REINFORCE": "presets",
+    "EntropyAdv": "presets",
     "EntropyREINFORCE": "presets",
     "EI": "presets",
     "EIL1O": "presets",
@@ -42,6 +44,7 @@ _HOMES = {
     "GroupPolicy": "policy",
     "find_policy": "policies",
     "GymVectorToSB3": "sb3_adapter",
+    "TokenPolicy": "token_policy",
     "PopulationResult": "maze_population",
     "train_population": "maze_population",
 }
@@ -56,6 +59,7 @@ __all__ = [
     "A2CPeer",
     "ARSPeer",
     "AgentSpec",
+    "EntropyAdv",
     "EntropyREINFORCE",
     "GroupPolicy",
     "GroupPolicyGradient",
@@ -64,6 +68,7 @@ __all__ = [
     "PPOPeer",
     "PopulationResult",
     "TRPOPeer",
+    "TokenPolicy",
     "find_policy",
     "list_agents",
     "make_agent",

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from maxpo_bench.agents.collect import Rollout
-from maxpo_bench.agents.policy import GroupPolicy
+from maxpo_bench.agents.policy import GroupPolicy, refuse_text
 
 
 class MLPPolicy(GroupPolicy):
@@ -122,6 +122,7 @@ class MLPPolicy(GroupPolicy):
 
 
 def _check_spaces(observation_space: spaces.Space, action_space: spaces.Space) -> None:
+    refuse_text("mlp", observation_space, action_space)
     for role, space in (("observations", observation_space), ("actions", action_space)):
         if not isinstance(space, spaces.Discrete | spaces.Box):
             raise ValueError(

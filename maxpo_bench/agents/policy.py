@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from gymnasium import spaces
+from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 from stable_baselines3.common.policies import BasePolicy
 
 from maxpo_bench.agents.collect import Rollout
+from maxpo_bench.envs import UnicodeText
 from maxpo_bench.seeding import derive_seed
 
 
@@ -29,14 +32,36 @@ class GroupPolicy(BasePolicy):
     Attributes:
         predict_rng: random stream of `predict(deterministic=False)`; training never uses it.
         is_on_cpu_only: whether it stays on the CPU whatever the agent's device is.
+        default_optimizer: what an agent takes unless it is told.
+        default_learning_rates: by the optimizer's name.
     """
 
     is_on_cpu_only: ClassVar[bool] = False
+    default_optimizer: ClassVar[str] = "sgd"
+    default_learning_rates: ClassVar[Mapping[str, float]] = {"sgd": 0.1, "adam": 0.01}
     predict_rng: np.random.Generator
 
     def __init__(self, observation_space: spaces.Space, action_space: spaces.Space, *, seed: int = 0) -> None:
         super().__init__(observation_space, action_space)
         self.predict_rng = np.random.default_rng(derive_seed(seed, "predict"))
+
+    @classmethod
+    def complete_options(cls, options: Mapping[str, Any], env: VectorEnv) -> dict[str, Any]:
+        """Return a new policy's options, completed by what only the environment can tell.
+
+        Args:
+            options: those that the user gave.
+            env: in which the policy will be trained.
+        """
+        return dict(options)
+
+    def stored_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the options with which a saved agent makes its policy again, before it puts in the parameters.
+
+        Args:
+            options: those with which this policy was made.
+        """
+        return dict(options)
 
     def prepare(self) -> None:
         """Called before sampling: compute here what holds until the parameters change."""
@@ -90,3 +115,17 @@ class GroupPolicy(BasePolicy):
         rows = observation.cpu().numpy()
         actions = self.best(rows) if deterministic else self.sample(rows, self.predict_rng)
         return torch.as_tensor(self.to_env(actions))
+
+
+def refuse_text(policy: str, *given: spaces.Space) -> None:
+    """Check that none of the spaces is one of text.
+
+    Raises:
+        ValueError: one is; the message says which policy takes it.
+    """
+    for space in given:
+        if isinstance(space, UnicodeText):
+            raise ValueError(
+                f"the {policy} policy takes numbers, got {space}: for text choose policy='lm', a language model "
+                "(pip install 'maxpo-bench[llm]')"
+            )

@@ -7,7 +7,6 @@ environments, turns the returns of each group into advantages and makes one step
 
 from __future__ import annotations
 
-import inspect
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -23,9 +22,12 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.type_aliases import MaybeCallback, Schedule
 from stable_baselines3.common.utils import configure_logger
 
+from maxpo_bench.agents.adam_proxy import adam_variance_proxy
 from maxpo_bench.agents.budget import Budget
 from maxpo_bench.agents.collect import Rollout, collect
 from maxpo_bench.agents.estimator_choice import EstimatorSource, choose_estimator
+from maxpo_bench.agents.group_options import check_counts, check_objective, check_policy, initial_logits
+from maxpo_bench.agents.optimizers import check_optimizer, check_optimizer_options, make_optimizer
 from maxpo_bench.agents.policies import find_policy
 from maxpo_bench.agents.policy import GroupPolicy
 from maxpo_bench.agents.progress import ProgressBar
@@ -33,20 +35,18 @@ from maxpo_bench.agents.saving import SavableAgent
 from maxpo_bench.agents.sb3_adapter import GymVectorToSB3
 from maxpo_bench.agents.statistics import (
     LOGGED_AS,
+    advantage_statistics,
+    completion_statistics,
     exact_statistics,
     find_exact,
     gradient_norm,
     gradient_variance,
     return_statistics,
 )
+from maxpo_bench.agents.token_policy import shaped_weights
 from maxpo_bench.agents.vector_envs import EnvSource, make_vector_env
-from maxpo_bench.registry import suggest
+from maxpo_bench.envs import UnicodeText
 from maxpo_bench.seeding import derive_seed
-
-OPTIMIZERS: dict[str, tuple[type[torch.optim.SGD] | type[torch.optim.Adam], float]] = {
-    "sgd": (torch.optim.SGD, 0.1),
-    "adam": (torch.optim.Adam, 0.01),
-}
 
 
 class GroupPolicyGradient(SavableAgent):
@@ -70,18 +70,22 @@ class GroupPolicyGradient(SavableAgent):
         k: objective size K; it also decides which max@K is logged.
         group_size: episodes per group, n.
         groups_per_step: groups per iteration, G.
-        policy: "auto" ("tabular" for Discrete observations, else "mlp"), "tabular", "mlp", or the name of an entry
-            point in the group "maxpo_bench.policies".
-        optimizer: "sgd" or "adam".
-        learning_rate: step size, or a function of the remaining progress (1 to 0); by default 0.1 for SGD and 0.01
-            for Adam.
+        policy: "auto" ("tabular" for Discrete observations, "lm" for text, else "mlp"), "tabular", "mlp", "lm", or the
+            name of another entry point in the group "maxpo_bench.policies".
+        optimizer: "sgd" or "adam"; by default the policy's: SGD, for a language model Adam.
+        learning_rate: step size, or a function of the remaining progress (1 to 0); by default the policy's: 0.1 for SGD
+            and 0.01 for Adam, for a language model see `maxpo_bench.llm.policy.LMPolicy`.
         entropy_coef: coefficient of the entropy bonus.
         seed: root of all random streams; None for an unpredictable one.
         env_kwargs: options for an environment id.
         policy_kwargs: options for the policy, e.g. `initial_logits` (an array, or "env" for the environment's
             `initial_logits`), `bias`, `hidden_sizes`.
+        optimizer_kwargs: further options of torch's optimizer, e.g. `betas` or `weight_decay`.
         estimator_params: parameters of a named estimator; for a function, `scale` and `domain` (see `as_estimator`).
-        same_start: whether all episodes of a group start from one seed of the environment.
+        entropy_shaping: `alpha` and `kappa` of `maxpo_bench.estimators.entropy_shaped`, which adds
+            min(alpha H_t, |A| / kappa) to the advantage at each token; for policies of tokens ("lm"). None: not added.
+        same_start: whether all episodes of a group start from one seed of the environment; by default they do where
+            the observations are text, so that a group answers one question.
         max_episode_steps: cut episodes after so many steps; None for no limit.
         log_variance: whether to log the gradient's variance; training itself does not depend on it.
         tensorboard_log: folder for TensorBoard, as in Stable-Baselines3.
@@ -98,9 +102,12 @@ class GroupPolicyGradient(SavableAgent):
         vector_env: the Gymnasium vector environment; `env` is the same under Stable-Baselines3's interface.
         iteration_log: one dict per iteration, values None where they do not exist: `iteration` (1, 2, ...),
             `timesteps` (environment steps so far), `return_mean`, `return_max_at_k` (unbiased rho_K), `episode_length`,
-            `entropy` (nats, mean over visited steps), `grad_norm` (of the whole step, with the bonus),
-            `grad_variance` (see `statistics.gradient_variance`), `exact_return`, `exact_max_at_k`, `p_action_1`. All
-            of it describes the policy that sampled the iteration, before its update.
+            `completion_length` (tokens, mean over episodes; text only), `entropy` (nats, mean over visited steps, of a
+            language model over tokens), `grad_norm` (of the whole step, with the bonus), `grad_variance` (see
+            `statistics.gradient_variance`), `dead_groups` and `centring` (see `statistics.advantage_statistics`; before
+            entropy shaping), `adam_variance_proxy` (see `adam_proxy`; Adam only), `exact_return`, `exact_max_at_k`,
+            `p_action_1`. All of it describes the policy that sampled the iteration, before its update; only
+            the proxy is read off Adam's state after the update, which the iteration's gradient has entered.
     """
 
     policy: GroupPolicy
@@ -114,14 +121,16 @@ class GroupPolicyGradient(SavableAgent):
         group_size: int = 16,
         groups_per_step: int = 1,
         policy: str = "auto",
-        optimizer: str = "sgd",
+        optimizer: str | None = None,
         learning_rate: float | Schedule | None = None,
         entropy_coef: float = 0.0,
         seed: int | None = 0,
         env_kwargs: Mapping[str, Any] | None = None,
         policy_kwargs: Mapping[str, Any] | None = None,
+        optimizer_kwargs: Mapping[str, Any] | None = None,
         estimator_params: Mapping[str, Any] | None = None,
-        same_start: bool = False,
+        entropy_shaping: Mapping[str, float] | None = None,
+        same_start: bool | None = None,
         max_episode_steps: int | None = None,
         log_variance: bool = True,
         tensorboard_log: str | None = None,
@@ -129,19 +138,22 @@ class GroupPolicyGradient(SavableAgent):
         verbose: int = 0,
         _init_setup_model: bool = True,
     ) -> None:
-        if optimizer not in OPTIMIZERS:
-            raise ValueError(f"unknown optimizer {optimizer!r}.{suggest(optimizer, OPTIMIZERS)}")
+        self.optimizer_name, self.optimizer_kwargs = optimizer, dict(optimizer_kwargs or {})
+        if optimizer is not None:
+            check_optimizer(optimizer)
+            check_optimizer_options(optimizer, self.optimizer_kwargs)
         super().__init__(
             GroupPolicy,
             None,
-            OPTIMIZERS[optimizer][1] if learning_rate is None else learning_rate,
+            learning_rate,  # pyright: ignore[reportArgumentType] (None until the policy is known)
             policy_kwargs=dict(policy_kwargs or {}),
             tensorboard_log=tensorboard_log,
             verbose=verbose,
             device=device,
         )
         self.k, self.group_size, self.groups_per_step = k, group_size, groups_per_step
-        self.policy_name, self.optimizer_name = policy, optimizer
+        self.policy_name = policy
+        self.entropy_shaping = None if entropy_shaping is None else dict(entropy_shaping)
         self.entropy_coef, self.same_start, self.max_episode_steps = entropy_coef, same_start, max_episode_steps
         self.log_variance = log_variance
         self.estimator, self.estimator_description = choose_estimator(estimator, k, estimator_params)
@@ -158,7 +170,9 @@ class GroupPolicyGradient(SavableAgent):
                 "an agent needs an environment: an id, a Gymnasium environment or a function that makes one"
             )
         self.observation_space, self.action_space = self._attach(env)
+        self._complete_options()
         self._setup_model()
+        self.policy_kwargs = self.policy.stored_options(self.policy_kwargs)
 
     @property
     def episodes_per_step(self) -> int:
@@ -166,18 +180,8 @@ class GroupPolicyGradient(SavableAgent):
         return self.group_size * self.groups_per_step
 
     def _check_numbers(self) -> None:
-        for name in ("group_size", "groups_per_step", "max_episode_steps"):
-            value = getattr(self, name)
-            if not (name == "max_episode_steps" and value is None) and (not isinstance(value, int) or value < 1):
-                raise ValueError(f"{name} must be a positive integer, got {value!r}")
-        self.estimator.check_group_size(self.group_size)
-        if self.k > self.group_size:
-            raise ValueError(
-                f"k={self.k} needs at least {self.k} episodes per group for the logged max@K, got {self.group_size}: "
-                "lower k or raise group_size"
-            )
-        if not np.isfinite(self.entropy_coef):
-            raise ValueError(f"entropy_coef must be a finite number, got {self.entropy_coef!r}")
+        check_counts({name: getattr(self, name) for name in ("group_size", "groups_per_step", "max_episode_steps")})
+        check_objective(self.estimator, self.k, self.group_size, self.entropy_coef, self.entropy_shaping)
 
     def _attach(self, env: EnvSource) -> tuple[spaces.Space, spaces.Space]:
         """Make the vector environment and return the spaces of one environment."""
@@ -187,27 +191,33 @@ class GroupPolicyGradient(SavableAgent):
         self._exact = find_exact(made)
         return made.single_observation_space, made.single_action_space
 
+    def _complete_options(self) -> None:
+        """Choose what was left open, now that the environment and the class of the policy are known."""
+        assert self.vector_env is not None
+        policy_class = find_policy(self.policy_name, self.observation_space)
+        check_policy(self.policy_name, policy_class, self.policy_kwargs, needs_tokens=self.entropy_shaping is not None)
+        if self.same_start is None:
+            self.same_start = isinstance(self.observation_space, UnicodeText)
+        if self.optimizer_name is None:
+            self.optimizer_name = policy_class.default_optimizer
+        if self.learning_rate is None:
+            self.learning_rate = policy_class.default_learning_rates[self.optimizer_name]
+        if isinstance(self.policy_kwargs.get("initial_logits"), str):
+            self.policy_kwargs["initial_logits"] = initial_logits(self._exact, self.policy_kwargs["initial_logits"])
+        self.policy_kwargs = policy_class.complete_options(self.policy_kwargs, self.vector_env)
+
     def _setup_model(self) -> None:
         """Create the policy and its optimizer."""
+        assert self.optimizer_name is not None
         self._setup_lr_schedule()
         policy_class = find_policy(self.policy_name, self.observation_space)
-        _check_policy_kwargs(self.policy_name, policy_class, self.policy_kwargs)
-        if isinstance(self.policy_kwargs.get("initial_logits"), str):
-            self.policy_kwargs["initial_logits"] = self._initial_logits(self.policy_kwargs["initial_logits"])
         seed = derive_seed(self._root_seed, "policy")
         policy = policy_class(self.observation_space, self.action_space, seed=seed, **self.policy_kwargs)
         self.policy = policy.to("cpu" if policy.is_on_cpu_only else self.device)  # pyright: ignore[reportIncompatibleVariableOverride]
         self.policy.predict_rng = self._predict_rng
-        optimizer_class, _ = OPTIMIZERS[self.optimizer_name]
-        self.policy.optimizer = optimizer_class(self.policy.parameters(), lr=self.lr_schedule(1), maximize=True)
-
-    def _initial_logits(self, source: str) -> Any:
-        if source != "env":
-            raise ValueError(f'initial_logits must be an array or "env", got {source!r}')
-        logits = getattr(self._exact, "initial_logits", None)
-        if logits is None:
-            raise ValueError('initial_logits="env" needs an environment with initial_logits, such as maxpo/Bandit-v0')
-        return logits
+        self.policy.optimizer = make_optimizer(
+            self.optimizer_name, self.policy.parameters(), self.lr_schedule(1), self.optimizer_kwargs
+        )
 
     def set_random_seed(self, seed: int | None = None) -> None:
         """Restart the agent's random streams from `seed`; None draws an unpredictable one.
@@ -283,12 +293,8 @@ class GroupPolicyGradient(SavableAgent):
         self._total_timesteps = budget.last_timestep or 0
         if not self._custom_logger:
             is_quiet = self.verbose == 0 and self.tensorboard_log is None
-            logger = (
-                Logger(None, [])
-                if is_quiet
-                else configure_logger(self.verbose, self.tensorboard_log, tb_log_name, is_fresh)
-            )
-            self._logger = logger
+            asked = (self.verbose, self.tensorboard_log, tb_log_name, is_fresh)
+            self._logger = Logger(None, []) if is_quiet else configure_logger(*asked)
         callbacks = self._init_callback(callback)
         if progress_bar:
             callbacks = CallbackList([callbacks, ProgressBar(*budget.size())])
@@ -330,31 +336,35 @@ class GroupPolicyGradient(SavableAgent):
         """Make one step of gradient ascent and log the iteration."""
         returns = rollout.returns.reshape(self.groups_per_step, self.group_size)
         weights = self._weights(returns)
-        entropy = self.policy.set_gradient(rollout, weights, self.entropy_coef)
-        self._n_updates += 1
-        self._episode_num += len(rollout.returns)
+        factors = weights
+        if self.entropy_shaping is not None:
+            factors = shaped_weights(self.policy, rollout, weights, self._factor(), self.entropy_shaping)
+        entropy = self.policy.set_gradient(rollout, factors, self.entropy_coef)
+        self._n_updates, self._episode_num = self._n_updates + 1, self._episode_num + len(rollout.returns)
         self._completed_timesteps = self.num_timesteps
-        variance = gradient_variance(self.policy, rollout, weights, len(returns)) if self.log_variance else None
-        self._log(
-            {
-                "iteration": self._n_updates,
-                "timesteps": self.num_timesteps,
-                **return_statistics(returns, self.k),
-                "episode_length": rollout.num_steps / len(rollout.returns),
-                "entropy": entropy,
-                "grad_norm": gradient_norm(self.policy),
-                "grad_variance": variance,
-                **exact_statistics(self.policy, self._exact, self.k),
-            }
-        )
+        variance = gradient_variance(self.policy, rollout, factors, len(returns)) if self.log_variance else None
+        record = {
+            "iteration": self._n_updates,
+            "timesteps": self.num_timesteps,
+            **return_statistics(returns, self.k),
+            "episode_length": rollout.num_steps / len(rollout.returns),
+            **completion_statistics(self.policy, rollout),
+            "entropy": entropy,
+            "grad_norm": gradient_norm(self.policy),
+            "grad_variance": variance,
+            **advantage_statistics(weights.reshape(returns.shape)),
+            **exact_statistics(self.policy, self._exact, self.k),
+        }
         self._update_learning_rate(self.policy.optimizer)
         self.policy.optimizer.step()
+        self._log({**record, "adam_variance_proxy": adam_variance_proxy(self.policy.optimizer)})
 
     def _weights(self, returns: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return `[E]` the factors of Psi_i: (f/K) A_i / G."""
-        advantages = self.estimator(torch.from_numpy(returns)).numpy()
-        factor = self.estimator.scale_factor(self.group_size) / (self.k * self.groups_per_step)
-        return factor * advantages.ravel()
+        return self._factor() * self.estimator(torch.from_numpy(returns)).numpy().ravel()
+
+    def _factor(self) -> float:
+        return self.estimator.scale_factor(self.group_size) / (self.k * self.groups_per_step)
 
     def _log(self, record: dict[str, Any]) -> None:
         self.iteration_log.append(record)
@@ -387,11 +397,3 @@ class GroupPolicyGradient(SavableAgent):
                 f"the agent's spaces are {self.observation_space} and {self.action_space}, the environment's "
                 f"{found[0]} and {found[1]}: use an environment with equal spaces"
             )
-
-
-def _check_policy_kwargs(name: str, policy_class: type[GroupPolicy], options: Mapping[str, Any]) -> None:
-    parameters = inspect.signature(policy_class).parameters
-    known = [key for key in parameters if key not in ("observation_space", "action_space", "seed")]
-    for option in options:
-        if option not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            raise TypeError(f"the policy {name!r} has no option {option!r}.{suggest(option, known)}")

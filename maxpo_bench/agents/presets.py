@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, ClassVar
 
 from maxpo_bench.agents.policy_gradient import GroupPolicyGradient
 from maxpo_bench.agents.vector_envs import EnvSource
@@ -19,8 +19,10 @@ OPTIONS = tuple(
 class _Preset(GroupPolicyGradient):
     """Fixes `estimator`; everything else is as in `GroupPolicyGradient`."""
 
+    own_options: ClassVar[tuple[str, ...]] = ()
+
     def __init__(self, env: EnvSource | None = None, **options: Any) -> None:
-        known = [name for name in OPTIONS if name != "estimator"]
+        known = [*(name for name in OPTIONS if name != "estimator"), *self.own_options]
         for name in options:
             if name == "estimator":
                 raise TypeError(
@@ -64,3 +66,33 @@ class EIL2O(_Preset):
     """Expected improvement less the leave-two-out baseline, MaxPO (Eq 6, 124): ascends J_K, unbiased and centred."""
 
     fixed_estimator = "ei_l2o"
+
+
+class EntropyAdv(_Preset):
+    """GRPO with Entropy-Adv: A_t = A + min(alpha H_t, |A| / kappa) at each token (Cheng et al., arXiv 2506.14758).
+
+    H_t is the policy's entropy in nats where the token was sampled, without gradient. For policies of tokens, "lm".
+    Ascends the mean return, as GRPO does; k only sets the logged max@K.
+
+    Args:
+        env: see `GroupPolicyGradient`.
+        alpha: weight of the entropy, >= 0.
+        kappa: bound of the term relative to the advantage, > 1.
+        options: of `GroupPolicyGradient`.
+
+    Raises:
+        ValueError: the policy has no tokens, or alpha or kappa are out of range.
+    """
+
+    fixed_estimator = "grpo"
+    own_options = ("alpha", "kappa")
+
+    def __init__(self, env: EnvSource | None = None, *, alpha: float = 0.4, kappa: float = 2.0, **options: Any) -> None:
+        if "entropy_shaping" in options:
+            raise TypeError("EntropyAdv takes alpha and kappa in place of entropy_shaping")
+        super().__init__(env, entropy_shaping={"alpha": alpha, "kappa": kappa}, **options)
+
+    def _check_numbers(self) -> None:
+        if self.entropy_shaping is None:
+            raise ValueError("this agent has no entropy shaping: use or load it with GroupPolicyGradient")
+        super()._check_numbers()

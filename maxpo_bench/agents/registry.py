@@ -11,7 +11,7 @@ from typing import Any
 
 from maxpo_bench.agents.peers import A2CPeer, Peer, PPOPeer
 from maxpo_bench.agents.policy_gradient import GroupPolicyGradient
-from maxpo_bench.agents.presets import EI, EIL1O, EIL2O, OPTIONS, REINFORCE, EntropyREINFORCE
+from maxpo_bench.agents.presets import EI, EIL1O, EIL2O, OPTIONS, REINFORCE, EntropyAdv, EntropyREINFORCE
 from maxpo_bench.agents.vector_envs import EnvSource, check_env_options
 from maxpo_bench.estimators import ESTIMATORS, EstimatorSpec
 from maxpo_bench.registry import Registry, UnknownNameError, suggest
@@ -174,6 +174,12 @@ _register("reinforce_entropy", "REINFORCE with an entropy bonus of 0.01", Entrop
 _register("ei", "expected improvement, no baseline (PKPO): max@K", EI, ("pkpo",))
 _register("ei_l1o", "expected improvement with leave-one-out baseline: biased for max@K", EIL1O)
 _register("ei_l2o", "expected improvement with leave-two-out baseline (MaxPO): max@K", EIL2O, ("maxpo",))
+_register(
+    "entropy_adv",
+    "GRPO with an entropy term at each token (Entropy-Adv): mean return; text only",
+    EntropyAdv,
+    options=(*(name for name in OPTIONS if name not in ("estimator", "entropy_shaping")), *EntropyAdv.own_options),
+)
 for _name in ESTIMATORS:
     if _name not in AGENTS:
         _spec = _from_estimator(ESTIMATORS.get(_name))

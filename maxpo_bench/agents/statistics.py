@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from maxpo_bench.agents.collect import Rollout
 from maxpo_bench.agents.policy import GroupPolicy
 from maxpo_bench.agents.tabular import TabularPolicy
+from maxpo_bench.agents.token_policy import TokenPolicy
 from maxpo_bench.estimators import max_at_k
 
 LOGGED_AS = {
@@ -23,6 +24,10 @@ LOGGED_AS = {
     "entropy": "train/entropy",
     "grad_norm": "train/grad_norm",
     "grad_variance": "train/grad_variance",
+    "adam_variance_proxy": "train/adam_variance_proxy",
+    "dead_groups": "train/dead_groups",
+    "centring": "train/centring",
+    "completion_length": "rollout/completion_length",
     "p_action_1": "train/p_action_1",
     "iteration": "time/iterations",
     "timesteps": "time/total_timesteps",
@@ -52,6 +57,27 @@ def return_statistics(returns: NDArray[np.float64], k: int) -> dict[str, float]:
         "return_mean": float(returns.mean()),
         "return_max_at_k": float(max_at_k(torch.from_numpy(returns), k).mean()),
     }
+
+
+def advantage_statistics(advantages: NDArray[np.float64]) -> dict[str, float | None]:
+    """What a step's advantages `[G, n]`, up to one positive factor, say of the estimator.
+
+    `dead_groups` is the fraction of groups whose advantages are all 0, which teach nothing. `centring` is the root mean
+    square over groups of the mean advantage, divided by that of all advantages: 0 for a centred estimator, None where
+    all are 0.
+    """
+    scale = float(np.sqrt(np.mean(np.square(advantages))))
+    offset = float(np.sqrt(np.mean(np.square(advantages.mean(axis=1)))))
+    return {
+        "dead_groups": float(np.mean(~advantages.any(axis=1))),
+        "centring": offset / scale if scale else None,
+    }
+
+
+def completion_statistics(policy: GroupPolicy, rollout: Rollout) -> dict[str, float | None]:
+    """Mean number of tokens of an action; None where actions are no sequences of tokens."""
+    has_tokens = isinstance(policy, TokenPolicy)
+    return {"completion_length": float(policy.completion_lengths(rollout).mean()) if has_tokens else None}
 
 
 def exact_statistics(policy: GroupPolicy, exact: ExactEnv | None, k: int) -> dict[str, float | None]:
@@ -85,13 +111,13 @@ def gradient_variance(
     Args:
         policy: what sampled the rollout, unchanged since.
         rollout: `E` episodes in `num_groups` groups of equal size.
-        weights: `[E]` w_i.
+        weights: `[E]` w_i; a policy of tokens may have one per token.
         num_groups: number of groups.
 
     Returns:
         The estimate, or None where there is only one summand.
     """
-    num_episodes = len(weights)
+    num_episodes = len(rollout.returns)
     num_parts = num_groups if num_groups > 1 else num_episodes
     if num_parts == 1:
         return None
