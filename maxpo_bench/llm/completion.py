@@ -17,19 +17,24 @@ class Completion(NamedTuple):
         text: what the environment gets, without special tokens.
         tokens: what was drawn, the end of sequence included if it was.
         logprobs: of each token under the model that drew it, at its temperature, `[tokens]`.
+        entropies: of the distributions that the tokens were drawn from, in nats, `[tokens]`.
     """
 
     text: str
     tokens: tuple[int, ...]
     logprobs: NDArray[Any]
+    entropies: NDArray[Any]
 
 
-def shared_prompts(prompts: Sequence[Sequence[int]]) -> tuple[list[Sequence[int]], int]:
-    """Return prompts and a number n such that the rows are each of them n times, with n as large as possible.
+def shared_prompts(prompts: Sequence[Sequence[int]]) -> list[Sequence[int]]:
+    """Return as few prompts as possible of which each stands for the same number of rows.
 
     Args:
         prompts: of all rows; those of one group are equal and stand side by side.
+
+    Returns:
+        Prompts, such that the rows are each of them n times, with n = rows / prompts.
     """
     runs = [(prompt, len(list(rows))) for prompt, rows in groupby(prompts)]
     repeats = math.gcd(*(length for _, length in runs))
-    return [prompt for prompt, length in runs for _ in range(length // repeats)], repeats
+    return [prompt for prompt, length in runs for _ in range(length // repeats)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -16,9 +16,13 @@ from maxpo_bench.agents.token_policy import TokenPolicy
 from maxpo_bench.envs import UnicodeText
 from maxpo_bench.llm.completion import Completion, shared_prompts
 from maxpo_bench.llm.policy_model import base_of, load_base, made_of
-from maxpo_bench.llm.tiny.sampling import sample, sample_by
-from maxpo_bench.llm.token_gradient import TOKENS_PER_PASS, TokenBatch, entropies_of, gradient_of
+from maxpo_bench.llm.sampling_entropy import EntropyRecorder
+from maxpo_bench.llm.tiny.sampling import sample_by
+from maxpo_bench.llm.token_gradient import TOKENS_PER_PASS, TokenBatch, gradient_of
 from maxpo_bench.registry import suggest
+
+if TYPE_CHECKING:
+    from maxpo_bench.llm.tiny.model import TinyLM
 
 Aggregation = Literal["sum", "sequence"]
 
@@ -86,7 +90,6 @@ class LMPolicy(TokenPolicy):
         self.max_new_tokens, self.temperature = max_new_tokens, float(temperature)
         self.aggregation, self.tokens_per_pass = aggregation, tokens_per_pass
         self.model, self.tokenizer = load_base(model) if model else made_of(architecture, tokenizer)
-        self._known: tuple[Rollout, NDArray[np.float64]] | None = None
 
     @classmethod
     def complete_options(cls, options: Mapping[str, Any], env: VectorEnv) -> dict[str, Any]:
@@ -98,38 +101,18 @@ class LMPolicy(TokenPolicy):
         tokenizer = {"alphabet": self.tokenizer.alphabet, "unknown": self.tokenizer.unknown_id is not None}
         return {**options, "model": None, "architecture": self.model.architecture.to_dict(), "tokenizer": tokenizer}
 
-    def prepare(self) -> None:
-        """Forget what was computed with earlier parameters."""
-        self._known = None
-
     def sample(self, observations: Sequence[str], rng: np.random.Generator) -> list[Completion]:
         """Draw a completion of each question; neighbours with one question share its pass through the model."""
-        prompts, repeats = shared_prompts(self._encoded(observations))
+        prompts = shared_prompts(self._encoded(observations))
         generator = torch.Generator().manual_seed(int(rng.integers(2**63 - 1)))
-        drawn = sample(
-            self.model,
-            prompts,
-            repeats,
-            max_new_tokens=self._limit(prompts),
-            generator=generator,
-            eos_id=self.tokenizer.eos_id,
-            temperature=self.temperature,
-        )
-        logprobs = drawn.logprobs.numpy()
-        return [
-            Completion(self.tokenizer.decode(tokens), tuple(tokens), logprobs[row, : len(tokens)])
-            for row, tokens in enumerate(drawn.completions())
-        ]
+        uniforms = torch.rand(len(observations), self._limit(prompts), generator=generator, dtype=torch.float64)
+        return self._complete(prompts, uniforms, 1.0)
 
     def best(self, observations: Sequence[str]) -> list[Completion]:
         """Return the greedy completion of each question: at every token the most probable one."""
         prompts = self._encoded(observations)
         middle = torch.full((len(prompts), self._limit(prompts)), 0.5, dtype=torch.float64)
-        drawn = sample_by(self.model, prompts, middle, eos_id=self.tokenizer.eos_id, top_p=_ALMOST_NOTHING)
-        return [
-            Completion(self.tokenizer.decode(tokens), tuple(tokens), drawn.logprobs[row, : len(tokens)].numpy())
-            for row, tokens in enumerate(drawn.completions())
-        ]
+        return self._complete(prompts, middle, _ALMOST_NOTHING)
 
     def to_env(self, actions: Sequence[Completion]) -> list[str]:
         """Return the completions' texts."""
@@ -141,12 +124,9 @@ class LMPolicy(TokenPolicy):
         factors = self._factors(batch, rollout, weights)
         bonus = entropy_coef / len(rollout.returns) * batch.shares(self.aggregation) if entropy_coef else None
         gradient = gradient_of(self.model, batch, factors, bonus, self.temperature, self.tokens_per_pass)
-        for parameter, part in zip(self.model.parameters(), gradient.parts, strict=True):
+        for parameter, part in zip(self.model.parameters(), gradient, strict=True):
             parameter.grad = part
-        if self._known is not None and self._known[0] is rollout:
-            return float(self._known[1].sum() / batch.num_tokens)
-        left = entropies_of(self.model, batch.rows(gradient.skipped), self.temperature, self.tokens_per_pass)
-        return (gradient.entropy_sum + float(left.double().sum())) / batch.num_tokens
+        return float(np.concatenate([completion.entropies for completion in rollout.actions]).mean(dtype=np.float64))
 
     def square_norms(
         self, rollout: Rollout, weights: NDArray[np.float64], parts: NDArray[np.intp], num_parts: int
@@ -160,19 +140,18 @@ class LMPolicy(TokenPolicy):
             chosen = torch.nonzero(step_parts == part).squeeze(1)
             own = factors[chosen]
             if own.any():
-                gradient = gradient_of(
-                    self.model, batch.rows(chosen), own, None, self.temperature, self.tokens_per_pass
-                )
-                norms[part] = sum(float(piece.double().square().sum()) for piece in gradient.parts)
+                part_of = batch.rows(chosen)
+                gradient = gradient_of(self.model, part_of, own, None, self.temperature, self.tokens_per_pass)
+                norms[part] = sum(float(piece.double().square().sum()) for piece in gradient)
         return norms
 
     def token_entropies(self, rollout: Rollout) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """See `TokenPolicy.token_entropies`; one pass without gradient."""
-        batch = self._batch(rollout)
-        if self._known is None or self._known[0] is not rollout:
-            found = entropies_of(self.model, batch, self.temperature, self.tokens_per_pass)
-            self._known = rollout, found.double().numpy()
-        return self._known[1], batch.mask.numpy()
+        """See `TokenPolicy.token_entropies`; they were kept in sampling."""
+        lengths = self.completion_lengths(rollout)
+        mask = np.arange(lengths.max()) < lengths[:, None]
+        entropies = np.zeros(mask.shape)
+        entropies[mask] = np.concatenate([completion.entropies for completion in rollout.actions])
+        return entropies, mask
 
     def completion_lengths(self, rollout: Rollout) -> NDArray[Any]:
         """See `TokenPolicy.completion_lengths`."""
@@ -207,6 +186,23 @@ class LMPolicy(TokenPolicy):
         actions = self.best(questions) if deterministic else self.sample(questions, self.predict_rng)
         texts = self.to_env(actions)
         return (texts[0] if is_one else np.array(texts, dtype=object)), state
+
+    def _complete(self, prompts: Sequence[Sequence[int]], uniforms: torch.Tensor, top_p: float) -> list[Completion]:
+        """Return the completions that uniform numbers `[m, limit]` decide; see `maxpo_bench.llm.tiny.sampling`."""
+        recorder = EntropyRecorder(self.model, self.temperature, len(uniforms) // len(prompts))
+        drawn = sample_by(
+            cast("TinyLM", recorder),
+            prompts,
+            uniforms,
+            eos_id=self.tokenizer.eos_id,
+            temperature=self.temperature,
+            top_p=top_p,
+        )
+        logprobs, entropies = drawn.logprobs.numpy(), recorder.entropies().numpy()
+        return [
+            Completion(self.tokenizer.decode(row), tuple(row), logprobs[i, : len(row)], entropies[i, : len(row)])
+            for i, row in enumerate(drawn.completions())
+        ]
 
     def _encoded(self, observations: Sequence[str]) -> list[list[int]]:
         tokens = {question: self.tokenizer.encode(question) for question in dict.fromkeys(observations)}

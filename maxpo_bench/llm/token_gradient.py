@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from maxpo_bench.llm.tiny.model import TinyLM
-from maxpo_bench.llm.tiny.scoring import TokenScores, token_logprobs
+from maxpo_bench.llm.tiny.scoring import token_logprobs
 
 TOKENS_PER_PASS = 16_384
 """Default bound on rows times tokens, prompts included; about half a gigabyte for a model of the default size."""
@@ -68,20 +67,6 @@ class TokenBatch:
         return TokenBatch(prompts, prompt_of, self.tokens[chosen, :longest], mask[:, :longest])
 
 
-class Gradient(NamedTuple):
-    """The gradient of a weighted sum over a batch.
-
-    Attributes:
-        parts: by parameter.
-        entropy_sum: of the entropies at all tokens of rows that took part, in nats.
-        skipped: `[b]` rows without any weight, which took no part.
-    """
-
-    parts: list[Tensor]
-    entropy_sum: float
-    skipped: Tensor
-
-
 def gradient_of(
     model: TinyLM,
     batch: TokenBatch,
@@ -89,8 +74,10 @@ def gradient_of(
     bonus: Tensor | None,
     temperature: float,
     tokens_per_pass: int = TOKENS_PER_PASS,
-) -> Gradient:
+) -> list[Tensor]:
     """Return the gradient of sum_bt factors_bt log p_bt + bonus_bt H_bt, with H the entropy where a token is drawn.
+
+    Rows without any weight take no part.
 
     Args:
         model: whose parameters.
@@ -99,37 +86,23 @@ def gradient_of(
         bonus: `[B, L]`, 0 at padding; None for none.
         temperature: what logits are divided by.
         tokens_per_pass: bound on rows times tokens of one pass.
+
+    Returns:
+        One tensor per parameter.
     """
     parameters = list(model.parameters())
     has_weight = factors.any(1) if bonus is None else (factors.any(1) | bonus.any(1))
     kept = torch.nonzero(has_weight).squeeze(1)
     parts = [torch.zeros_like(parameter) for parameter in parameters]
-    entropy_sum = 0.0
     for chosen, part in _passes(batch, kept, tokens_per_pass):
-        scores = _scores(model, part, temperature)
+        scores = token_logprobs(model, part.prompts, part.tokens, prompt_of=part.prompt_of, temperature=temperature)
         length = part.tokens.shape[1]
         objective = (factors[chosen, :length] * scores.logprobs).sum()
         if bonus is not None:
             objective = objective + (bonus[chosen, :length] * scores.entropies).sum()
         for total, piece in zip(parts, torch.autograd.grad(objective, parameters), strict=True):
             total += piece
-        entropy_sum += float((scores.entropies.detach().double() * part.mask).sum())
-    return Gradient(parts, entropy_sum, torch.nonzero(~has_weight).squeeze(1))
-
-
-@torch.no_grad()
-def entropies_of(
-    model: TinyLM, batch: TokenBatch, temperature: float, tokens_per_pass: int = TOKENS_PER_PASS
-) -> Tensor:
-    """Return the entropy where each token is drawn, in nats, `[B, L]`; 0 at padding."""
-    found = torch.zeros(batch.tokens.shape)
-    for chosen, part in _passes(batch, torch.arange(len(batch.tokens)), tokens_per_pass):
-        found[chosen, : part.tokens.shape[1]] = _scores(model, part, temperature).entropies * part.mask
-    return found
-
-
-def _scores(model: TinyLM, part: TokenBatch, temperature: float) -> TokenScores:
-    return token_logprobs(model, part.prompts, part.tokens, prompt_of=part.prompt_of, temperature=temperature)
+    return parts
 
 
 def _passes(batch: TokenBatch, kept: Tensor, tokens_per_pass: int) -> Iterator[tuple[Tensor, TokenBatch]]:
