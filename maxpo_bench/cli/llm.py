@@ -48,7 +48,14 @@ def prepare(
     alone: Annotated[bool, typer.Option("--alone", help="Compare with no evaluation set.")] = False,
     remove_at: Annotated[float, typer.Option("--remove-at", help="Similarity from which a problem is removed.")] = 0.8,
     report_from: Annotated[float, typer.Option("--report-from", help="Similarity from which a pair is listed.")] = 0.5,
-    out: Annotated[Path | None, typer.Option("--out", help="Write the problems that are kept here, as .jsonl.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Write the problems that are kept here, as .jsonl, and a .report.json beside it."),
+    ] = None,
+    template: Annotated[
+        str | None,
+        typer.Option("--template", help="Add prompts to the rows of --out: plain, boxed, qwen2.5-math, chat."),
+    ] = None,
     pairs: Annotated[int, typer.Option("--pairs", min=0, help="Pairs that the text lists.")] = 20,
     as_json: JsonFlag = False,
 ) -> None:
@@ -73,6 +80,7 @@ def prepare(
             remove_at=remove_at,
             report_from=report_from,
             output=out,
+            template=template,
             pairs=pairs,
             as_json=as_json,
         )

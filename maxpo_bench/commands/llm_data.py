@@ -26,6 +26,7 @@ def run(
     remove_at: float = 0.8,
     report_from: float = 0.5,
     output: Path | None = None,
+    template: str | None = None,
     pairs: int = 20,
     as_json: bool = False,
 ) -> int:
@@ -42,7 +43,9 @@ def run(
             itself, an empty sequence for none.
         remove_at: similarity from which a training problem is removed.
         report_from: similarity from which a pair is reported.
-        output: new jsonl file for the problems that are kept; its folder is made where it is missing.
+        output: new jsonl file for the problems that are kept, with a report beside it (`prepared_file`); its folder is
+            made where it is missing.
+        template: prompt template; the rows of the output get "prompt", or "messages" where a tokenizer renders them.
         pairs: how many removals and reported pairs the text lists.
         as_json: print one JSON object instead of text.
 
@@ -50,17 +53,20 @@ def run(
         0; what is missing or wrong raises.
 
     Raises:
-        UnknownNameError: neither a known name, a path nor a hub name.
+        UnknownNameError: neither a known name, a path nor a hub name; or no template has that name.
         MissingDataError: data, or a package that reads it, is not there.
         DataError: rows are malformed, missing, doubled or not as the table says.
-        ValueError: a split or threshold that does not exist, or nothing to write.
+        ValueError: a split or threshold that does not exist, nothing to write, or a template without an output.
         FileExistsError: the output exists.
         NotADirectoryError: the output's folder is a file.
         PermissionError: the output's folder cannot be written.
     """
+    from maxpo_bench.commands.prepared_file import check_template, describe, report_path, write_prepared
     from maxpo_bench.envs.tasks.dataset_summary import summarise
+    from maxpo_bench.envs.tasks.decontamination import decontaminate
     from maxpo_bench.envs.tasks.loading import load_problems
 
+    check_template(template, output)
     reading, names = _reading(answer_from), _splits(name, split)
     chosen = split if split is not None else "train"
     if chosen not in names and (against or output is not None):
@@ -75,16 +81,28 @@ def run(
     splits = {
         part: load_problems(name, part, data_dir=data_dir, columns=columns, answer_from=reading) for part in names
     }
-    report = None
+    report, evaluation = None, {}
     if against:
-        report = _report(splits[chosen], data_dir, against, remove_at, report_from)
+        evaluation = _evaluation(against, data_dir)
+        report = decontaminate(splits[chosen], evaluation, remove_at=remove_at, report_from=report_from)
     summaries = {part: summarise(problems) for part, problems in splits.items()}
-    print(_json(name, summaries, chosen, report) if as_json else _text(name, summaries, chosen, report, pairs))
+    written = None
     if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        _write(output, splits[chosen] if report is None else report.kept)
-        if not as_json:
-            print(f"\nwrote {output}")
+        written = write_prepared(
+            output,
+            splits[chosen] if report is None else report.kept,
+            source=describe(name, chosen, splits[chosen], data_dir),
+            against=[describe(known, "test", problems, data_dir) for known, problems in evaluation.items()],
+            found=report,
+            template=template,
+        )
+    if as_json:
+        print(_json(name, summaries, chosen, report, written))
+        return 0
+    print(_text(name, summaries, chosen, report, pairs))
+    if output is not None and written is not None:
+        print(f"\nwrote {output}: {written['rows']} rows, SHA-256 {written['sha256']}")
+        print(f"wrote {report_path(output)}")
     return 0
 
 
@@ -172,19 +190,13 @@ def _default_evaluations(name: str, split: str, data_dir: Path | None) -> list[s
     return [known for known in EVALUATION_SETS if (known, "test") != (_own_name(name), split)]
 
 
-def _report(
-    train: Sequence[Problem],
-    data_dir: Path | None,
-    against: Sequence[str],
-    remove_at: float,
-    report_from: float,
-) -> DecontaminationReport:
+def _evaluation(against: Sequence[str], data_dir: Path | None) -> dict[str, list[Problem]]:
+    """Return the evaluation sets by name; an error says that it is one of them that is missing."""
     from maxpo_bench.envs.tasks.dataset_files import ColumnError, MissingDataError
-    from maxpo_bench.envs.tasks.decontamination import decontaminate
     from maxpo_bench.envs.tasks.loading import load_evaluation_sets
 
     try:
-        evaluation = load_evaluation_sets(against, data_dir=data_dir)
+        return load_evaluation_sets(against, data_dir=data_dir)
     except MissingDataError as error:
         raise MissingDataError(f"an evaluation set: {error}. --against names others, --alone compares with none") from (
             error
@@ -193,12 +205,18 @@ def _report(
         raise ColumnError(
             f"an evaluation set: {error}. --column and --answer-from are for NAME alone: rename the columns of this one"
         ) from error
-    return decontaminate(train, evaluation, remove_at=remove_at, report_from=report_from)
 
 
-def _json(name: str, summaries: dict[str, dict[str, Any]], chosen: str, report: DecontaminationReport | None) -> str:
+def _json(
+    name: str,
+    summaries: dict[str, dict[str, Any]],
+    chosen: str,
+    report: DecontaminationReport | None,
+    written: dict[str, Any] | None,
+) -> str:
     compared, found = (None, None) if report is None else (chosen, report.to_json())
-    return json.dumps({"name": name, "splits": summaries, "compared": compared, "decontamination": found}, indent=2)
+    parts = {"name": name, "splits": summaries, "compared": compared, "decontamination": found, "output": written}
+    return json.dumps(parts, indent=2)
 
 
 def _text(
@@ -223,13 +241,3 @@ def _text(
 
 def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{key} {count}" for key, count in counts.items())
-
-
-def _write(path: Path, problems: Sequence[Problem]) -> None:
-    # ASCII only: U+2028 in a question would end the line for readers that use splitlines().
-    lines = [
-        json.dumps({"id": problem.id, "problem": problem.question, "answer": problem.answer, **problem.metadata})
-        for problem in problems
-    ]
-    with path.open("x", encoding="utf-8", newline="\n") as file:
-        file.writelines(f"{line}\n" for line in lines)

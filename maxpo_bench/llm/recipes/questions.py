@@ -41,9 +41,13 @@ class Questions:
 
     def record(self) -> dict[str, Any]:
         """Return what names the set exactly: the numbers kept and removed, and the SHA-256 of what is kept."""
-        rows = [[problem.id, problem.question, problem.answer] for problem in self.problems]
-        digest = hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
-        return {"rows": len(self.problems), "removed": self.removed, "sha256": digest}
+        return {"rows": len(self.problems), "removed": self.removed, "sha256": problems_digest(self.problems)}
+
+
+def problems_digest(problems: Sequence[Problem]) -> str:
+    """Return the SHA-256 of ids, questions and answers in order, as hexadecimal digits."""
+    rows = [[problem.id, problem.question, problem.answer] for problem in problems]
+    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
 
 
 def is_task(data: Data) -> bool:

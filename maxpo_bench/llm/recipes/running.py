@@ -41,9 +41,16 @@ class MissingError(OSError):
 
 
 def run_path(recipe: Recipe) -> Path:
-    """Return the folder that a recipe's run has by default: runs/llm/MODEL/METHOD-kK-seedS."""
+    """Return the folder that a recipe's run has by default: runs/llm/MODEL/METHOD-kK-seedS.
+
+    K is left out for methods that do not use it. The tiny model's ends in "-trl", beside the runs of the own loop.
+    """
+    from maxpo_bench.estimators import ESTIMATORS
+
     method = recipe.method
-    return RUNS / model_label(recipe) / f"{method.name}-k{method.k}-seed{recipe.training.seed}"
+    k = f"-k{method.k}" if method.name in ESTIMATORS and ESTIMATORS.get(method.name).uses_k else ""
+    engine = "-trl" if recipe.model.name == TINY else ""
+    return RUNS / model_label(recipe) / f"{method.name}{k}-seed{recipe.training.seed}{engine}"
 
 
 def run(
@@ -143,7 +150,7 @@ def make_trainer(
     from maxpo_bench.llm.training import EstimatorGRPOTrainer, GradientStatistics
 
     recipe = planned.recipe
-    source = _model_folder(recipe, questions)
+    source = _model_folder(recipe, questions, progress)
     tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", truncation_side="left")
     dataset, too_long = build_dataset(
         questions.problems, recipe.model.template, tokenizer, recipe.sampling.prompt_tokens
@@ -167,14 +174,15 @@ def make_trainer(
     return trainer, {**questions.record(), "too_long": len(too_long)}
 
 
-def _model_folder(recipe: Recipe, questions: Questions) -> Path:
+def _model_folder(recipe: Recipe, questions: Questions, progress: Progress | None) -> Path:
     if recipe.model.name != TINY:
         return require_model(recipe.model.name)
     if questions.task is None:
         raise ValueError(f"the model {TINY!r} is made for a procedural task, {recipe.data.set} is a data set")
     from maxpo_bench.llm.tiny.base import base_model
 
-    return base_model(recipe.data.set, seed=recipe.model.pretraining_seed, progress=False)
+    made = {"seed": recipe.model.pretraining_seed, "task_options": recipe.data.options}
+    return base_model(recipe.data.set, progress=progress or False, **made)
 
 
 def _adapters(recipe: Recipe) -> Any:
