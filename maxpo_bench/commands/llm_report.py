@@ -6,11 +6,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from maxpo_bench.commands.llm_run_report import are_runs, run_of_runs
 from maxpo_bench.commands.passk_print import print_report
 from maxpo_bench.commands.report_files import check_formats, check_out, write_report
 from maxpo_bench.evaluation.curves import DEFAULT_RESAMPLES
 from maxpo_bench.evaluation.reading import read_samples
 from maxpo_bench.evaluation.report import make_report
+from maxpo_bench.evaluation.run_means import Intervals
 from maxpo_bench.evaluation.samples import ScoredSamples
 from maxpo_bench.registry import suggest
 
@@ -37,9 +39,12 @@ def run(
 ) -> int:
     """Report pass@k of scored samples: print tables or JSON, and write both with figures where a folder is given.
 
+    Folders that hold training runs (a run.json, in themselves or beneath) are reported by
+    `maxpo_bench.commands.llm_run_report.run_of_runs` instead: the paper's figures and tables from all their runs.
+
     Args:
         files: files or folders of scored samples, see `maxpo_bench.evaluation.read_samples`; each is one method, or
-            several where its rows have several sources.
+            several where its rows have several sources. Or folders of runs.
         against: the file or folder that the others are compared with, which may be one of `files`; else the label of
             one of their methods.
         ks: numbers of draws, "1,2,4"; by default 1, 2, 4, ... up to the smallest number of samples.
@@ -69,6 +74,20 @@ def run(
     if out is not None:
         check_out(out, kinds)
     draws = None if ks is None else parse_ks(ks)
+    if are_runs(files):
+        given = {"--against": against, "--label": labels, "--benchmark-column": benchmark_column}
+        return run_of_runs(
+            files,
+            draws,
+            out,
+            as_json,
+            refused=[name for name, value in given.items() if value],
+            common=common,
+            skip_short=skip_short,
+            support_at=support_at,
+            intervals=Intervals(confidence, resamples, seed),
+            formats=kinds,
+        )
     methods, base = _methods(files, against, labels, benchmark_column)
     report = make_report(
         methods,

@@ -24,12 +24,12 @@ def print_report(report: Report, console: Console | None = None) -> None:
     console.print(setting(report))
     for table in tables_of(report):
         console.print()
-        _print_table(table, console)
+        print_table(table, console)
     for note in report.notes:
         console.print(f"\nnote: {note}")
 
 
-def _print_table(table: ReportTable, console: Console) -> None:
+def print_table(table: ReportTable, console: Console) -> None:
     """Print a table in parts that fit, each with the columns that name the row."""
     lines, gap = [table.header, *table.rows], _GAP
     if sum(_widths(lines, gap)) > console.width:

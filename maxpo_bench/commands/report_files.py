@@ -23,6 +23,13 @@ TABLES = {
 """Rows of each table; without rows there is no file."""
 FIGURES = {"pass_at_k": "pass_at_k.csv", "pass_at_k_difference": "difference.csv", "support": "support.csv"}
 """The table that each figure shows."""
+RUN_TABLES = ("pass_at_k.csv", "differences.csv", "variance_proxy.csv", "support_by_run.csv")
+"""Tables in long form of a report of training runs."""
+RUN_PAPER_TABLES = ("table2", "table3")
+"""Its tables in the paper's form, each as .md, .csv and .tex."""
+RUN_FIGURES = ("figure2", "figure3", "figure8", "figure9", "figure10")
+"""Its figures, by their numbers in the paper."""
+_KINDS = (SCHEMA.rpartition(" ")[0], "maxpo-bench llm report")
 
 
 def check_formats(text: str) -> list[str]:
@@ -63,41 +70,47 @@ def write_report(report: Report, out: Path, formats: Sequence[str]) -> tuple[lis
     from maxpo_bench.plots import plot, save
 
     out.mkdir(parents=True, exist_ok=True)
-    holds_earlier = _is_report(out / DATA)
+    holds_earlier = is_report(out / DATA)
     text = json.dumps(report.to_dict(), indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
     (out / DATA).write_text(text + "\n", encoding="utf-8")
     (out / PAGE).write_text(as_markdown(report), encoding="utf-8")
     paths = [out / DATA, out / PAGE]
     tables = {name: rows for name, rows_of in TABLES.items() if (rows := rows_of(report))}
-    paths += [_write_csv(out / name, rows) for name, rows in tables.items()]
+    paths += [write_csv(out / name, rows) for name, rows in tables.items()]
     for figure, table in FIGURES.items():
         if table in tables:
             paths += save(plot(figure, tables[table]), out, figure, formats)
-    outdated = [out / name for name in _names(FORMATS) if out / name not in paths] if holds_earlier else []
+    return paths, remove_outdated(out, paths) if holds_earlier else []
+
+
+def remove_outdated(out: Path, paths: Sequence[Path]) -> list[Path]:
+    """Remove the files of an earlier report, of samples or of runs, that the new one has not written; return them."""
+    outdated = [out / name for name in dict.fromkeys(_names(FORMATS)) if out / name not in paths]
     removed = [path for path in outdated if path.is_file()]
     for path in removed:
         path.unlink()
-    return paths, removed
+    return removed
 
 
 def _names(formats: Sequence[str]) -> Iterator[str]:
-    """Yield the names of all files that a report may have."""
-    yield from (DATA, PAGE, *TABLES)
-    for figure in FIGURES:
+    """Yield the names of all files that a report may have, be it of samples or of runs."""
+    yield from (DATA, PAGE, *TABLES, *RUN_TABLES)
+    yield from (f"{name}.{ending}" for name in RUN_PAPER_TABLES for ending in ("md", "csv", "tex"))
+    for figure in (*FIGURES, *RUN_FIGURES):
         yield from (f"{figure}.{kind}" for kind in formats)
 
 
-def _is_report(path: Path) -> bool:
+def is_report(path: Path) -> bool:
     """Whether a file is a report's data, of any version of the schema."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return False
-    kind, _, _ = SCHEMA.rpartition(" ")
-    return isinstance(table, dict) and str(table.get("schema")).startswith(f"{kind} ")
+    return isinstance(table, dict) and str(table.get("schema")).startswith(tuple(f"{kind} " for kind in _KINDS))
 
 
-def _write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> Path:
+    """Write rows, at least one, under the names of the first; return the path."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         writer.writeheader()

@@ -125,7 +125,7 @@ def estimate_curves(
     names = sorted(parts)
     means = [parts[name].values.mean(axis=0) for name in names]
     spread = [
-        _resampled_means(parts[name].values, np.random.default_rng(derive_seed(seed, "resamples", name)), resamples)
+        resampled_means(parts[name].values, np.random.default_rng(derive_seed(seed, "resamples", name)), resamples)
         for name in names
     ]
     curves = {
@@ -160,11 +160,16 @@ def _averaged(
     return _points(ks, mean, drawn, confidence)
 
 
-def _resampled_means(values: FloatArray, rng: np.random.Generator, resamples: int) -> FloatArray | None:
+def resampled_means(values: FloatArray, rng: np.random.Generator, resamples: int) -> FloatArray | None:
     """Return the means of resamples of P problems, [resamples, K]; None for P = 1.
 
     Problems with equal values are one category of a multinomial: the same law as drawing problem by problem, at the
     cost of the number of different values, and independent of the problems' order.
+
+    Args:
+        values: [P, K].
+        rng: of the resamples.
+        resamples: their number.
     """
     if len(values) < 2:
         return None

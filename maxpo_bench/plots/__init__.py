@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from maxpo_bench.plots.bandit_figures import bias_vs_batches, variance_vs_arms, variance_vs_k
 from maxpo_bench.plots.curve_figures import METRICS, learning_curves, p_action_1, variance_ratio
+from maxpo_bench.plots.llm_curves import llm_objective_k, llm_pass_at_k
+from maxpo_bench.plots.llm_proxy import llm_variance_proxy
+from maxpo_bench.plots.llm_support import llm_support
 from maxpo_bench.plots.maze_figures import maze
 from maxpo_bench.plots.passk_figures import pass_at_k, pass_at_k_difference
 from maxpo_bench.plots.profile_figures import performance_profile
@@ -59,6 +62,10 @@ for _figure in (
     pass_at_k,
     pass_at_k_difference,
     support,
+    llm_pass_at_k,
+    llm_variance_proxy,
+    llm_support,
+    llm_objective_k,
 ):
     FIGURES.register(_figure.__name__, _figure)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_CLASSES = {
+CLASSES = {
     "preservation": ("preservation", BLUE, BLUE),
     "expansion": ("expansion", GREEN, "#017a58"),
     "shrinkage": ("shrinkage", ORANGE, "#a86800"),
@@ -38,15 +38,15 @@ def support(data: Any, *, caption: str = "") -> Figure:
     Raises:
         ValueError: no rows or missing columns.
     """
-    frame = as_frame(data, "support", ["benchmark", "method", "against", "k", "num_problems", *_CLASSES])
+    frame = as_frame(data, "support", ["benchmark", "method", "against", "k", "num_problems", *CLASSES])
     lines = _lines(frame)
     figure, ((axes,),) = new_figure(1, 1, width=DOUBLE_COLUMN, height=1.0 + 0.2 * len(lines))
     rows = [(place, row) for place, (_, row) in enumerate(lines) if row is not None]
     for place, row in rows:
-        _bar(axes, place, row)
-    for column, (label, color, _) in enumerate(_CLASSES.values()):
+        draw_bar(axes, place, row)
+    for label, color, _ in CLASSES.values():
         axes.barh([0.0], [0.0], color=color, label=label)
-        _beside(axes, -1.0, column, "\u25a0", color)
+    draw_squares(axes)
     labels = ["\n".join(textwrap.wrap(label, _LONGEST_LINE)) for label, _ in lines]
     axes.set_yticks(range(len(lines)), labels)
     if len(rows) < len(lines):
@@ -68,10 +68,22 @@ def _lines(frame: Frame) -> list[tuple[str, Any]]:
     return lines
 
 
-def _bar(axes: Axes, place: int, row: Any) -> None:
-    """Draw one bar and its numbers."""
+def draw_squares(axes: Axes) -> None:
+    """Draw the classes' colours above the columns of numbers."""
+    for column, (_, color, _) in enumerate(CLASSES.values()):
+        _beside(axes, -1.0, column, "\u25a0", color)
+
+
+def draw_bar(axes: Axes, place: int, row: Any) -> None:
+    """Draw one bar, and its numbers at the right.
+
+    Args:
+        axes: to draw on.
+        place: of the bar on the vertical axis.
+        row: num_problems and the four counts by name.
+    """
     left = 0.0
-    for column, (name, (_, color, dark)) in enumerate(_CLASSES.items()):
+    for column, (name, (_, color, dark)) in enumerate(CLASSES.items()):
         count = float(row[name])
         share = 100.0 * count / float(row["num_problems"])
         axes.barh([place], [share], left=[left], height=0.72, color=color, linewidth=0.0)

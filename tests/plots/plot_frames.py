@@ -90,6 +90,75 @@ def support_frame(benchmarks=("aime", "math"), methods=("trained",), k=8):
     return pd.DataFrame(rows)
 
 
+def run_curves_frame(models=("tiny",), benchmarks=("aime", "math"), methods=("base", "grpo", "maxpo"), ks=(1, 2, 4, 8)):
+    """estimate = (1 + position of the method) * (1 + log2 k) / 20; bands of 0.02 over seeds, of 0.05 over problems.
+
+    The base model is a single run, which has no interval over seeds; the others have three seeds.
+    """
+    rows = [
+        {
+            "model": model,
+            "method": method,
+            "label": method.upper(),
+            "suffix": "",
+            "objective_k": 4,
+            "benchmark": name,
+            "k": k,
+            "estimate": (middle := (1 + place) * k.bit_length() / 20),
+            "seeds_low": None if method == "base" else middle - 0.02,
+            "seeds_high": None if method == "base" else middle + 0.02,
+            "problems_low": middle - 0.05,
+            "problems_high": middle + 0.05,
+            "runs": 1 if method == "base" else 3,
+            "num_problems": 30,
+            "fewest_samples": 8,
+            "most_samples": 8,
+            "confidence": 0.95,
+            "resamples": 2000,
+            "seed": 0,
+        }
+        for model, name, (place, method), k in itertools.product(models, benchmarks, enumerate(methods), ks)
+    ]
+    return pd.DataFrame(rows)
+
+
+def objective_frame(sizes=(2, 4, 7), **options):
+    """The curves of one method for several K of training, 0.01 higher for each."""
+    curves = run_curves_frame(methods=("maxpo",), benchmarks=("aime",), **options)
+    parts = [
+        curves.assign(objective_k=size, label=f"MaxPO, K={size}", suffix=f", K={size}", estimate=curves.estimate + at)
+        for size, at in zip(sizes, (0.0, 0.01, 0.02), strict=True)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def proxy_frame(models=("tiny",), methods=("pkpo", "maxpo"), seeds=3, steps=range(1, 41)):
+    """value = (step - 1) / 100 * (2 - position of the method) * (1 + seed / 10): 0 at the first step."""
+    rows = [
+        {
+            "model": model,
+            "method": method,
+            "label": method.upper(),
+            "suffix": "",
+            "run": f"{method}-seed{seed}",
+            "step": step,
+            "value": (step - 1) / 100 * (2 - place) * (1 + seed / 10),
+        }
+        for model, (place, method), seed, step in itertools.product(models, enumerate(methods), range(seeds), steps)
+    ]
+    return pd.DataFrame(rows)
+
+
+def run_support_frame(models=("tiny", "large"), benchmarks=("aime", "math"), methods=("grpo", "maxpo")):
+    """The counts of `support_frame`, by model."""
+    parts = [
+        support_frame(benchmarks, methods).assign(model=model, runs=3, suffix="", against="base model")
+        for model in models
+    ]
+    frame = pd.concat(parts, ignore_index=True)
+    return frame.assign(label=frame["method"].str.upper())
+
+
 EXAMPLES = {
     "bias_vs_batches": bandit_frame("num_groups", (10, 100, 1000)),
     "variance_vs_arms": bandit_frame("num_arms", (2, 10, 100)),
@@ -102,6 +171,10 @@ EXAMPLES = {
     "pass_at_k": passk_frame(),
     "pass_at_k_difference": difference_frame(),
     "support": support_frame(),
+    "llm_pass_at_k": run_curves_frame(),
+    "llm_variance_proxy": proxy_frame(),
+    "llm_support": run_support_frame(),
+    "llm_objective_k": objective_frame(),
 }
 
 

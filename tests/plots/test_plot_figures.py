@@ -26,8 +26,11 @@ from maxpo_bench.plots.frames import count_text, curve, mean_interval
 from maxpo_bench.plots.style import DOUBLE_COLUMN, SCORE_SQUARE, SINGLE_COLUMN, style_of
 
 
-# support shows counts, which have no intervals; its own tests read its caption
-@pytest.mark.parametrize("name", [name for name in plots.FIGURES if name != "support"])
+# supports are counts and the proxy's bands standard deviations, not intervals; their own tests read the captions
+OTHER_BANDS = ("support", "llm_support", "llm_variance_proxy")
+
+
+@pytest.mark.parametrize("name", [name for name in plots.FIGURES if name not in OTHER_BANDS])
 def test_every_figure_has_an_example_a_caption_and_a_publication_width(name):
     figure = plots.plot(name, EXAMPLES[name])
     assert figure.get_size_inches()[0] in (SINGLE_COLUMN, DOUBLE_COLUMN)

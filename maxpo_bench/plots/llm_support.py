@@ -1,0 +1,77 @@
+"""What training did to the support of correct answers, by benchmark and method (Fig 9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from maxpo_bench.plots.frames import Frame, as_frame, count_text
+from maxpo_bench.plots.llm_style import joined, line_styles
+from maxpo_bench.plots.style import DOUBLE_COLUMN, finish, new_figure
+from maxpo_bench.plots.support_figure import CLASSES, draw_bar, draw_squares
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_NEEDED = ("model", "benchmark", "method", "label", "suffix", "against", "k", "runs", "num_problems", *CLASSES)
+
+
+def llm_support(data: Any, *, caption: str = "") -> Figure:
+    """Share of problems that a trained model and its base solve, one of them, or neither: a bar for each method.
+
+    Models are side by side, benchmarks below each other with their problems and samples in brackets.
+
+    Args:
+        data: columns model, benchmark, method, label, suffix, against, k, runs, num_problems, preservation, expansion,
+            shrinkage and out_of_support (numbers of problems, means over runs), as
+            `maxpo_bench.evaluation.run_rows.run_support_rows` makes them.
+        caption: put before the sentence on classes.
+
+    Raises:
+        ValueError: no rows or missing columns.
+    """
+    frame = as_frame(data, "llm_support", _NEEDED)
+    models = list(dict.fromkeys(map(str, frame["model"])))
+    lines = {model: _lines(frame[frame["model"] == model]) for model in models}
+    most = max(map(len, lines.values()))
+    figure, grid = new_figure(1, len(models), width=DOUBLE_COLUMN, height=0.8 + 0.17 * most)
+    for axes, (model, parts) in zip(grid[0], lines.items(), strict=True):
+        _panel(axes, model, parts, most)
+    for label, color, _ in CLASSES.values():
+        grid[0][0].barh([0.0], [0.0], color=color, label=label)
+    return finish(figure, joined(caption, _caption(frame)))
+
+
+def _lines(frame: Frame) -> list[tuple[str, Any]]:
+    """Return label and row of each line; benchmarks are headings without a row."""
+    styles = line_styles(frame)
+    lines: list[tuple[str, Any]] = []
+    for name in dict.fromkeys(map(str, frame["benchmark"])):
+        rows = frame[frame["benchmark"] == name]
+        problems = count_text([int(count) for count in rows["num_problems"]], "problem")
+        lines.append((f"{name} ({problems}, $k = {int(rows['k'].iloc[0])}$)", None))
+        lines += [(styles[str(row["label"])].label, row) for _, row in rows.iterrows()]
+    return lines
+
+
+def _panel(axes: Axes, model: str, lines: list[tuple[str, Any]], most: int) -> None:
+    """Draw one model's bars."""
+    for place, (label, row) in enumerate(lines):
+        if row is None:
+            axes.text(0.0, place + 0.1, label, va="center", size=7.0, fontweight="bold")
+        else:
+            draw_bar(axes, place, row)
+    draw_squares(axes)
+    named = [(place, label) for place, (label, row) in enumerate(lines) if row is not None]
+    axes.set_yticks([place for place, _ in named], [label for _, label in named])
+    axes.set(title=model, xlabel="Problems (%)", xlim=(0.0, 100.0), ylim=(most - 0.4, -0.6))
+    axes.tick_params(axis="y", length=0.0)
+
+
+def _caption(frame: Frame) -> str:
+    runs = count_text([int(count) for count in frame["runs"]], "run")
+    return (
+        "Problems with a correct answer among $k$ samples of each: found by trained and base model (preservation), "
+        "only by the trained one (expansion), only by the base (shrinkage), by neither (out of support; Wu et al., "
+        f"arXiv\u00a02507.14843). Means over {runs} of each method. Numbers at the right are problems."
+    )
