@@ -25,7 +25,6 @@ from maxpo_bench.plots.bandit_panels import doubling_axis
 from maxpo_bench.plots.frames import count_text, curve, mean_interval
 from maxpo_bench.plots.style import DOUBLE_COLUMN, SCORE_SQUARE, SINGLE_COLUMN, style_of
 
-
 # supports are counts and the proxy's bands standard deviations, not intervals; their own tests read the captions
 OTHER_BANDS = ("support", "llm_support", "llm_variance_proxy")
 
