@@ -76,13 +76,14 @@ def resolve(asked: Asked) -> tuple[TinyRun, Estimator | None]:
         ValueError: an option is unknown or out of range, or the submission cannot be read.
     """
     from maxpo_bench.llm.tiny.run import TinyRun
+    from maxpo_bench.llm.tiny.training import check_run
     from maxpo_bench.sweep.tables import apply_overrides
 
     options = apply_overrides(dict(asked.options), asked.settings)
     method = str(options.get("method", TinyRun.method))
     if not _is_path(method):
         run = TinyRun.from_options(options)
-        _check_method(run)
+        check_run(run)
         return run, None
     from maxpo_bench.leaderboard.submission import load_submission
 
@@ -92,24 +93,19 @@ def resolve(asked: Asked) -> tuple[TinyRun, Estimator | None]:
     run = TinyRun.from_options({**options, "method": candidate.name, "submission": candidate.digest})
     if run.method_params:
         raise ValueError("method_params are for methods by name: a submission has its parameters in its file")
-    estimator = candidate.build(run.k)
     if not candidate.supports(run.group_size, run.k):
         raise ValueError(
             f"{candidate.name} is not declared for k={run.k} with groups of {run.group_size}: it needs at least k="
             f"{candidate.metadata.min_k} and {candidate.smallest_group(run.k)} samples per group"
         )
+    estimator = candidate.build(run.k)
+    check_run(run, estimator)
     return run, estimator
 
 
 def _is_path(method: str) -> bool:
     """Whether a method is a submission: a file's name, or a folder."""
     return method.endswith(".py") or "/" in method or Path(method).is_dir()
-
-
-def _check_method(run: TinyRun) -> None:
-    from maxpo_bench.llm.methods import get_method
-
-    get_method(run.method, run.k, **run.method_params).check_group_size(run.group_size)
 
 
 def _run_recipe(recipe: str, asked: Asked) -> int:

@@ -65,6 +65,7 @@ def train(
         UnknownNameError: no such method or task.
         ValueError: the method does not take this k and group size, or an option does not fit.
     """
+    check_run(run, estimator)
     folder = RunFolder(out)
     beside = RunFolder(folder.path.parent / BASE if base is None else base)
     with folder.locked():
@@ -80,6 +81,27 @@ def train(
     summary = folder.summary()
     assert summary is not None
     return summary
+
+
+def check_run(run: TinyRun, estimator: Estimator | None = None) -> None:
+    """Check what can be checked before anything is made.
+
+    Args:
+        run: what is to be done.
+        estimator: of a submission; None for methods that are found by name.
+
+    Raises:
+        UnknownNameError: no such method or task.
+        TypeError: a parameter that the method or the task does not have.
+        ValueError: the method does not take this k and group size, the task has too few held-out problems, or a setting
+            of the pretraining does not fit.
+    """
+    from maxpo_bench.llm.methods import get_method
+
+    chosen = get_method(run.method, run.k, **run.method_params) if estimator is None else estimator
+    chosen.check_group_size(run.group_size)
+    pretraining_settings(run)
+    held_out(run)
 
 
 def evaluate_base(run: TinyRun, folder: RunFolder, progress: Progress | None = None) -> None:
