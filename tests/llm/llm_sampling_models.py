@@ -11,9 +11,11 @@ from maxpo_bench.llm.tiny.model import TinyLM
 from maxpo_bench.llm.tiny.tokenizer import CharTokenizer
 
 
-def random_model(folder: Path, *, seed: int = 0, context: int = 17, scale: float = 0.15) -> Path:
-    """Save a model of countdown's alphabet whose distribution is far from uniform."""
-    tokenizer = CharTokenizer(COUNTDOWN_ALPHABET)
+def random_model(
+    folder: Path, *, seed: int = 0, context: int = 17, scale: float = 0.15, alphabet: str = COUNTDOWN_ALPHABET
+) -> Path:
+    """Save a model whose distribution is far from uniform."""
+    tokenizer = CharTokenizer(alphabet)
     generator = torch.Generator().manual_seed(seed)
     model = TinyLM(TinyArchitecture(vocab_size=len(tokenizer), context=context), generator=generator)
     with torch.no_grad():
