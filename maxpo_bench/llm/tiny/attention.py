@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from maxpo_bench.llm.tiny.operations import spread
+
 KeysValues = list[tuple[Tensor, Tensor]]
 """Keys and values of every layer, each [rows, heads, tokens, head size]."""
 
@@ -64,13 +66,13 @@ class PrefixAttention(Attention):
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Attend to the layer's prefixes and the tokens."""
         past_keys, past_values = self.prefix[layer]
-        keys = torch.cat((past_keys[self.prefix_of], keys), 2)
-        values = torch.cat((past_values[self.prefix_of], values), 2)
+        keys = torch.cat((spread(past_keys, self.prefix_of), keys), 2)
+        values = torch.cat((spread(past_values, self.prefix_of), values), 2)
         return scaled_dot_product_attention(queries, keys, values, attn_mask=self.mask)
 
 
 class CachedAttention(Attention):
-    """One token a row at a time, which attends to all that came before; keys and values are kept in place.
+    """One token a row at a time, which attends to all that came before; rows of one prefix share its keys and values.
 
     Args:
         prefix: keys and values of the prefixes, [P, heads, L, head size] in each layer.
@@ -80,20 +82,16 @@ class CachedAttention(Attention):
     """
 
     def __init__(self, prefix: KeysValues, repeats: int, lengths: Tensor | None, num_tokens: int) -> None:
-        prefixes, heads, self.used, size = prefix[0][0].shape
-        total = self.used + num_tokens
-        self.cache: KeysValues = []
-        for pair in prefix:
-            rooms = [part.new_empty(prefixes, repeats, heads, total, size) for part in pair]
-            for room, part in zip(rooms, pair, strict=True):
-                room[:, :, :, : self.used] = part[:, None]
-            keys, values = (room.view(prefixes * repeats, heads, total, size) for room in rooms)
-            self.cache.append((keys, values))
-        self.mask: Tensor | None = None
-        if lengths is not None:
-            mask = torch.arange(total) < lengths[:, None]
-            mask[:, self.used :] = True
-            self.mask = mask.repeat_interleave(repeats, 0)[:, None, None, :]
+        keys = prefix[0][0]
+        prefixes, heads, self.past, size = keys.shape
+        self.used = 0
+        scale = size**-0.5
+        self.prefix = [((key * scale).transpose(2, 3).contiguous(), value.contiguous()) for key, value in prefix]
+        # Time first, so that the tokens so far lie side by side.
+        shape = (num_tokens, prefixes, repeats, heads, size)
+        self.own = [(keys.new_empty(shape), keys.new_empty(shape)) for _ in prefix]
+        self.is_padding = None if lengths is None else torch.arange(self.past) >= lengths[:, None, None, None]
+        self.scale = scale
 
     def advance(self) -> None:
         """Go on to the next token; called after each pass through all layers."""
@@ -101,11 +99,16 @@ class CachedAttention(Attention):
 
     def __call__(self, layer: int, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Keep the token's key and value and attend to all so far."""
-        all_keys, all_values = self.cache[layer]
-        now = self.used
-        all_keys[:, :, now : now + 1] = keys
-        all_values[:, :, now : now + 1] = values
-        mask = None if self.mask is None else self.mask[..., : now + 1]
-        return scaled_dot_product_attention(
-            queries, all_keys[:, :, : now + 1], all_values[:, :, : now + 1], attn_mask=mask
-        )
+        (past_keys, past_values), (own_keys, own_values) = self.prefix[layer], self.own[layer]
+        now, shape = self.used + 1, own_keys.shape[1:]
+        own_keys[self.used] = keys.view(shape)
+        own_values[self.used] = values.view(shape)
+        asking = queries.view(shape)
+        to_own = (own_keys[:now] * asking).sum(-1).mul_(self.scale)
+        to_past = asking.transpose(1, 2) @ past_keys
+        if self.is_padding is not None:
+            to_past = to_past.masked_fill(self.is_padding, -torch.inf)
+        shares = torch.cat((to_past, to_own.permute(1, 3, 2, 0)), -1).softmax(-1)
+        from_past = shares[..., : self.past] @ past_values
+        from_own = (shares[..., self.past :].permute(3, 0, 2, 1)[..., None] * own_values[:now]).sum(0)
+        return (from_past.transpose(1, 2) + from_own).reshape(queries.shape)

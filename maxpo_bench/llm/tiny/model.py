@@ -10,21 +10,20 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding, linear, rms_norm, silu
+from torch.nn.functional import embedding, linear, silu
 
 from maxpo_bench.llm.tiny.architecture import TinyArchitecture
 from maxpo_bench.llm.tiny.attention import Attention, CausalAttention
+from maxpo_bench.llm.tiny.operations import normalise
 
 INITIAL_STD = 0.02
 
 
 class BlockWeights(NamedTuple):
-    """One block's weights; those that are applied to the same input are joined into one matrix."""
+    """One block's matrices; those applied to the same input are joined, with the weight of the normalisation before."""
 
-    norm_attention: Tensor
     qkv: Tensor
     output: Tensor
-    norm_mlp: Tensor
     gate_up: Tensor
     down: Tensor
 
@@ -100,24 +99,21 @@ class TinyLM(nn.Module):
             [B, T, width], before the last normalisation.
         """
         width, size, eps = self.architecture.width, self.architecture.head_size, self.architecture.norm_eps
-        rows, length, _ = hidden.shape
         cosines, sines = self._cosines[positions].unsqueeze(-2), self._sines[positions].unsqueeze(-2)
         for layer, block in enumerate(weights):
-            joined = linear(rms_norm(hidden, (width,), block.norm_attention, eps), block.qkv)
-            turning = joined[..., : 2 * width].unflatten(-1, (-1, size))
+            turning, values = linear(normalise(hidden, eps), block.qkv).split((2 * width, width), -1)
+            turning, values = turning.unflatten(-1, (-1, size)), values.unflatten(-1, (-1, size)).transpose(1, 2)
             turned = torch.addcmul(turning * cosines, turning.roll(size // 2, -1), sines).transpose(1, 2)
-            queries, keys = turned.chunk(2, 1)
-            values = joined[..., 2 * width :].unflatten(-1, (-1, size)).transpose(1, 2)
-            attended = attention(layer, queries, keys, values).transpose(1, 2).reshape(rows, length, width)
-            hidden = hidden + linear(attended, block.output)
-            gate, up = linear(rms_norm(hidden, (width,), block.norm_mlp, eps), block.gate_up).chunk(2, -1)
+            attended = attention(layer, *turned.chunk(2, 1), values)
+            hidden = hidden + linear(attended.transpose(1, 2).flatten(2), block.output)
+            gate, up = linear(normalise(hidden, eps), block.gate_up).chunk(2, -1)
             hidden = hidden + linear(silu(gate) * up, block.down)
         return hidden
 
     def head(self, hidden: Tensor) -> Tensor:
         """Return the logits [..., V] of what `blocks` returned."""
-        width, eps = self.architecture.width, self.architecture.norm_eps
-        return linear(rms_norm(hidden, (width,), self.model.norm.weight, eps), self.lm_head.weight)
+        normal = normalise(hidden, self.architecture.norm_eps)
+        return linear(normal, self.lm_head.weight * self.model.norm.weight)
 
     @torch.no_grad()
     def _initialise(self, generator: torch.Generator) -> None:
@@ -177,12 +173,12 @@ class _Block(nn.Module):
 
     def weights(self) -> BlockWeights:
         attention, mlp = self.self_attn, self.mlp
+        qkv = torch.cat([attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight])
+        gate_up = torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight])
         return BlockWeights(
-            self.input_layernorm.weight,
-            torch.cat([attention.q_proj.weight, attention.k_proj.weight, attention.v_proj.weight]),
+            qkv * self.input_layernorm.weight,
             attention.o_proj.weight,
-            self.post_attention_layernorm.weight,
-            torch.cat([mlp.gate_proj.weight, mlp.up_proj.weight]),
+            gate_up * self.post_attention_layernorm.weight,
             mlp.down_proj.weight,
         )
 
