@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.distributed import is_available
 from torch.optim import Optimizer
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _local(state: Any) -> tuple[Any, _Layout]:
     """
     if not isinstance(state, Tensor):
         return state, None
-    if is_available():
+    if "torch.distributed.tensor" in sys.modules:  # else there are no DTensors, and it takes a second to import
         from torch.distributed.tensor import DTensor
 
         if isinstance(state, DTensor):
