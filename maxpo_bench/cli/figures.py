@@ -48,7 +48,9 @@ def plot(
 def reproduce(
     what: Annotated[
         list[str],
-        typer.Argument(help="Any of table1, fig1, fig4, fig5, fig6, fig7, fig7-search, fig7-mlp, fig7-peers; or all."),
+        typer.Argument(
+            help="Any of table1, fig1, fig4, fig5, fig6, fig7, fig7-search, fig7-mlp, fig7-peers, tiny-lm; or all."
+        ),
     ],
     estimator: Annotated[
         list[str] | None,
@@ -63,7 +65,7 @@ def reproduce(
     ] = None,
     instances: Annotated[
         int | None,
-        typer.Option("--instances", help="Bandits or mazes per point, in place of each figure's own number."),
+        typer.Option("--instances", help="Bandits, mazes or seeds per point, in place of each figure's own number."),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of all bandits, mazes and random numbers.")] = 0,
     size: Annotated[
@@ -72,7 +74,9 @@ def reproduce(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=1, help="Of the maze figures: cells at a time; default: one per core."),
+        typer.Option(
+            "--workers", min=1, help="Of the maze figures and tiny-lm: cells at a time; default: one per core."
+        ),
     ] = None,
     as_json: JsonFlag = False,
     quiet: Quiet = False,
@@ -82,9 +86,10 @@ def reproduce(
     table1: what each estimator is unbiased for. fig1, fig4, fig5: bias and variance on bandits, a minute together.
     fig6: the maze and what blind habit earns in it. fig7: learning on the maze, also by Adam (fig7-adam) and in all
     settings (fig7-settings), about ten minutes; fig7-search: the setting nearest to the paper's; fig7-mlp: with
-    networks; fig7-peers: PPO, A2C, TRPO and ARS beside, an hour. Interrupt at will: finished cells are kept in
-    OUT/cells, and the same command goes on. Each figure is written as PNG, SVG and PDF with its data
-    (CSV), and its findings as Markdown and JSON: statements of the paper, what was measured, and whether they hold.
+    networks; fig7-peers: PPO, A2C, TRPO and ARS beside, an hour. tiny-lm: a tiny language model trained with five
+    methods, tuned alike, an hour. Interrupt at will: finished cells are kept in OUT/cells, and the same command goes
+    on. Each figure is written as PNG, SVG and PDF with its data (CSV), and its findings as Markdown and JSON:
+    statements of the paper, what was measured, and whether they hold.
 
     An added estimator is exact where its advantages are sums over reward gaps, else sampled and drawn as points. A
     file's code is run with your rights. Of a folder's estimator all files count: if one changes, its cells are computed

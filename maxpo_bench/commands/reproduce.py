@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from maxpo_bench.leaderboard.submission import Candidate
     from maxpo_bench.reproduce.bandit.sizes import Size as BanditSize
+    from maxpo_bench.reproduce.llm.sizes import TinyLMSize
     from maxpo_bench.reproduce.maze.sizes import MazeSize
     from maxpo_bench.reproduce.report import Drawn, Report, Table
     from maxpo_bench.reproduce.table1 import MeasuredRow
@@ -27,7 +29,8 @@ Tell = Callable[[int, int], None]
 
 BANDIT = ("fig1", "fig4", "fig5")
 MAZE = ("fig6", "fig7", "fig7-search", "fig7-mlp", "fig7-peers")
-KNOWN = ("table1", *BANDIT, *MAZE)
+TINY_LM = "tiny-lm"
+KNOWN = ("table1", *BANDIT, *MAZE, TINY_LM)
 ALL = "all"
 DEFAULT_OUT = Path("figures")
 DEFAULT_SIZE = "paper"
@@ -69,14 +72,15 @@ def run_reproduce(
             "--workers": workers,
         },
     )
-    if workers is not None and not maze:
-        raise ValueError("--workers is that of the maze figures (fig6, fig7, ...): leave it out")
+    if workers is not None and not (maze or TINY_LM in figures):
+        raise ValueError("--workers is that of the maze figures (fig6, fig7, ...) and tiny-lm: leave it out")
     if device is not None and not bandit:
         raise ValueError("--device is that of fig1, fig4 and fig5: leave it out, the others take the CPU")
     if estimators and figures == ["fig6"]:
         raise ValueError("fig6 takes no --estimator: nothing is trained there; leave it out, or add a figure")
     size = size or DEFAULT_SIZE
     chosen_maze = maze_sizes.size_of(size, instances=instances, seed=seed)
+    chosen_lm = _tiny_lm_size(size, estimators, instances=instances, seed=seed) if TINY_LM in figures else None
     if "fig7-peers" in maze:
         _check_peers(chosen_maze)
     _check_device(device or DEVICES[0])
@@ -96,6 +100,9 @@ def run_reproduce(
             reports += _write(drawn, folder, as_json=as_json)
         for name in maze:
             drawn = _maze(name, chosen_maze, subjects, folder, workers=workers, quiet=quiet)
+            reports += _write(drawn, folder, as_json=as_json)
+        if chosen_lm is not None:
+            drawn = _tiny_lm(chosen_lm, folder, workers=workers, quiet=quiet)
             reports += _write(drawn, folder, as_json=as_json)
         found |= {report.figure: report.to_dict() for report in reports}
         _write_page(folder, as_json=as_json)
@@ -189,6 +196,32 @@ def _maze(
 
     with _timed(quiet=quiet) as (progress, tell):
         return make(figure, size, subjects, folder / CELLS, workers=workers, progress=progress, tell=tell)
+
+
+def _tiny_lm_size(size: str, estimators: Sequence[str], *, instances: int | None, seed: int) -> TinyLMSize:
+    """Return what to train: the size's methods and the added estimators."""
+    from maxpo_bench.llm.methods import get_method
+    from maxpo_bench.reproduce.llm.sizes import size_of
+
+    chosen = size_of(size, instances=instances, seed=seed)
+    for name in estimators:
+        if name.endswith(".py") or Path(name).is_dir():
+            raise ValueError(
+                f"tiny-lm takes registered estimators only: maxpo-bench llm train --method {name} trains it"
+            )
+    added = [get_method(name, chosen.k).name for name in estimators]
+    return replace(chosen, methods=tuple(dict.fromkeys([*chosen.methods, *added])))
+
+
+def _tiny_lm(size: TinyLMSize, folder: Path, *, workers: int | None, quiet: bool) -> list[Drawn]:
+    """Train what is not stored yet of the tiny model's experiment, with a bar on a terminal, and draw."""
+    from maxpo_bench.reproduce.folder import CELLS
+    from maxpo_bench.reproduce.llm.measure import measure
+    from maxpo_bench.reproduce.llm.report import draw
+
+    with counting("runs", quiet=quiet) as progress:
+        rows = measure(size, folder / CELLS, workers=workers, progress=progress)
+    return [draw(size, rows)]
 
 
 @contextmanager

@@ -29,6 +29,7 @@ TITLES = {
     "fig7-search": "Figure 7 in the setting nearest to the paper's",
     "fig7-mlp": "Figure 7 with multilayer perceptrons",
     "fig7-peers": "PPO, A2C, TRPO and ARS on the same mazes",
+    "tiny-lm": "A tiny language model: pass@k before and after, and the variance proxy",
 }
 
 
