@@ -44,7 +44,7 @@ def draw(info: RunInfo, log: Sequence[Mapping[str, Any]], summary: Mapping[str, 
         _curve(rewards, log, "reward_mean", style.color, "mean reward", "--")
         rewards.set(xlabel="Step", ylabel="Reward", ylim=(0.0, None))
         _curve(noise, log, "adam_variance_proxy", style.color, None, "-")
-        noise.set(xlabel="Step", ylabel="Gradient variance (Adam proxy)", ylim=(0.0, None))
+        noise.set(xlabel="Step", ylabel="Adam variance proxy", ylim=(0.0, None))
         _passes(passes, summary, "base_", _BEFORE, "before", "s")
         _passes(passes, summary, "", style.color, "after", style.marker)
         return finish(figure, _caption(info, log, summary))

@@ -169,3 +169,13 @@ def test_ctrl_c_says_how_to_go_on(tmp_path, monkeypatch, capsys):
     assert not RunFolder(tmp_path / "run").summary_path.exists()
     call("--out", tmp_path / "run", *SETTINGS)
     assert RunFolder(tmp_path / "run").summary_path.exists()
+
+
+def test_without_transformers_it_says_what_to_install(monkeypatch, capsys):
+    import importlib.util
+
+    find = importlib.util.find_spec
+    with monkeypatch.context() as patch:
+        patch.setattr(importlib.util, "find_spec", lambda name: None if name == "transformers" else find(name))
+        message = fail(patch, capsys)
+    assert "pip install 'maxpo-bench[llm]'" in message

@@ -58,7 +58,8 @@ def execute(spec: Spec) -> dict[str, Any]:
     """Carry out one run of a sweep: ``sweep.run(config, out, execute="maxpo_bench.llm.tiny.experiment:execute")``.
 
     Equal specifications give equal results, but for the seconds. The base model and its scored samples are kept in the
-    cache, so that runs from one base share them.
+    cache, so that runs from one base share them; the samples are named by what is asked for and not by the code that
+    answers: empty ``evaluations`` there after a change of sampling.
 
     Args:
         spec: the run; see `run_of`.

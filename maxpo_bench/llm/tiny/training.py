@@ -9,6 +9,7 @@ that was not.
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -37,6 +38,10 @@ ENVIRONMENT = "maxpo/TextReasoning-v0"
 _RENAMED = {"iteration": "step", "return_mean": "reward_mean", "return_max_at_k": "reward_max_at_k"}
 
 
+class MissingTransformersError(OSError):
+    """Transformers is not installed; the message says how to install it."""
+
+
 def train(
     run: TinyRun,
     out: str | Path,
@@ -62,8 +67,10 @@ def train(
 
     Raises:
         RunFolderError: the folder, or the base's, holds a run with other options, or another process writes to it.
-        UnknownNameError: no such method or task.
-        ValueError: the method does not take this k and group size, or an option does not fit.
+        MissingTransformersError: as `check_run` raises it.
+        UnknownNameError: as well.
+        TypeError: as well.
+        ValueError: as well.
     """
     check_run(run, estimator)
     folder = RunFolder(out)
@@ -91,6 +98,7 @@ def check_run(run: TinyRun, estimator: Estimator | None = None) -> None:
         estimator: of a submission; None for methods that are found by name.
 
     Raises:
+        MissingTransformersError: transformers is not installed.
         UnknownNameError: no such method or task.
         TypeError: a parameter that the method or the task does not have.
         ValueError: the method does not take this k and group size, the task has too few held-out problems, or a setting
@@ -98,6 +106,8 @@ def check_run(run: TinyRun, estimator: Estimator | None = None) -> None:
     """
     from maxpo_bench.llm.methods import get_method
 
+    if importlib.util.find_spec("transformers") is None:
+        raise MissingTransformersError("the tiny model is kept in transformers' format: pip install 'maxpo-bench[llm]'")
     chosen = get_method(run.method, run.k, **run.method_params) if estimator is None else estimator
     chosen.check_group_size(run.group_size)
     pretraining_settings(run)
