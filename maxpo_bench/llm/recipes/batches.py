@@ -54,7 +54,7 @@ def plan_batch(batch: Batch, processes: int) -> BatchPlan:
     if per_step % at_once:
         fitting = [size for size in range(1, per_step + 1) if per_step % (processes * size) == 0]
         near = sorted(fitting, key=lambda size: abs(size - batch.per_device))[:3]
-        remedy = f"batch.per_device={' or '.join(map(str, near))} does" if near else "use fewer devices"
+        remedy = f"batch.per_device={' or '.join(map(str, sorted(near)))} does" if near else "use fewer devices"
         raise ValueError(
             f"an optimiser step takes {per_step} completions ({batch.mini_prompts} questions x {batch.rollouts}), "
             f"which {processes} devices x {batch.per_device} completions do not divide: {remedy}"

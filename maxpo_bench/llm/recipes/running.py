@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -93,7 +94,7 @@ def run(
         raise MissingError(chosen.full_name, lacking)
     folder = RunFolder(out if out is not None else run_path(chosen))
     is_main = os.environ.get("RANK", "0") == "0"
-    with folder.locked() if is_main else nullcontext(), _no_bars():
+    with folder.locked() if is_main else nullcontext(), _quiet_libraries():
         if (known := folder.summary()) is not None:
             folder.begin(_info(planned, folder.info().config.get("data")))
             return known if is_main else {}
@@ -248,14 +249,16 @@ def _summary(folder: RunFolder) -> dict[str, Any]:
 
 
 @contextmanager
-def _no_bars() -> Iterator[None]:
-    """Keep transformers' own bars off the terminal while a model is loaded and saved."""
+def _quiet_libraries() -> Iterator[None]:
+    """Keep transformers' own bars off the terminal, and its warning of a name that TRL 1.16 reads at every step."""
     from transformers.utils import logging
 
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*gradient_checkpointing.* is deprecated", FutureWarning)
+            yield
     finally:
         if shown:
             logging.enable_progress_bar()
