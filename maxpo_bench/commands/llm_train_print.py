@@ -59,7 +59,7 @@ def final_lines(run: TinyRun, summary: Mapping[str, Any]) -> list[str]:
         f"end of training: mean reward {_number(summary['reward_mean'])}, max@{run.k} "
         f"{_number(summary['reward_max_at_k'])}, entropy {_number(summary['entropy'])} nats per token",
         f"gradient: variance proxy {_number(summary['adam_variance_proxy'])}, norm {_number(summary['grad_norm'])}, "
-        f"{_number(summary['dead_groups'])} of the groups without a signal",
+        f"{_percent(summary['dead_groups'])} of the groups without a signal",
         f"problems solved by one of {summary['samples']} samples: {kept:g} before and after, {gained:g} only after, "
         f"{lost:g} only before, {neither:g} by neither",
     ]
@@ -76,12 +76,12 @@ def _print_passes(summary: Mapping[str, Any], console: Console) -> None:
 
 def _print_rows(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Print the table of all runs without intervals, which the page has."""
-    header = ["runs", "K", *(f"@{k}" for k in KS), "proxy", "entropy", "seeds"]
-    lines = [header]
+    shown = [place for place, k in enumerate(KS) if any(f"pass@{k}" in row for row in rows)]
+    lines = [["runs", "K", *(f"@{KS[place]}" for place in shown), "proxy", "entropy", "seeds"]]
     for row in rows:
-        texts = cells(row)
-        passes = [text.split(" ")[0] for text in texts[3 : 3 + len(KS)]]
-        lines.append([texts[0], texts[1], *passes, *texts[3 + len(KS) :]])
+        method, k, _, *others = cells(row)
+        passes = [others[place].split(" ")[0] for place in shown]
+        lines.append([method, k, *passes, *others[len(KS) :]])
     _print_columns(lines, console)
 
 
@@ -102,3 +102,7 @@ def _interval(summary: Mapping[str, Any], name: str, *, is_signed: bool) -> str:
 
 def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.3g}"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.0f} %"
