@@ -38,7 +38,7 @@ def _missing(each: Series, benchmarks: Sequence[str]) -> Iterator[str]:
         if run.samples is None:
             yield f"{run.name} ({each.label}) has no scored samples: it is in no pass@k."
         elif absent:
-            average = " and in no task average" if len(benchmarks) > 1 else ""
+            average = ", and in no task average" if len(benchmarks) > 1 else ""
             yield f"{run.name} ({each.label}) has no samples on {', '.join(absent)}: it is not in those{average}."
         if each.method != BASE and not len(run.steps):
             yield f"{run.name} ({each.label}) has no variance proxy in its log: it is not in Figure 3."

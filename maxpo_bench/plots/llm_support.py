@@ -13,13 +13,15 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_COLUMNS = 2
 _NEEDED = ("model", "benchmark", "method", "label", "suffix", "against", "k", "runs", "num_problems", *CLASSES)
 
 
 def llm_support(data: Any, *, caption: str = "") -> Figure:
     """Share of problems that a trained model and its base solve, one of them, or neither: a bar for each method.
 
-    Models are side by side, benchmarks below each other with their problems and samples in brackets.
+    Models are side by side, two in a row, benchmarks below each other with their problems and samples in brackets.
+    Methods are named at the left of a row only where both of its models have the same.
 
     Args:
         data: columns model, benchmark, method, label, suffix, against, k, runs, num_problems, preservation, expansion,
@@ -32,11 +34,17 @@ def llm_support(data: Any, *, caption: str = "") -> Figure:
     """
     frame = as_frame(data, "llm_support", _NEEDED)
     models = list(dict.fromkeys(map(str, frame["model"])))
-    lines = {model: _lines(frame[frame["model"] == model]) for model in models}
-    most = max(map(len, lines.values()))
-    figure, grid = new_figure(1, len(models), width=DOUBLE_COLUMN, height=0.8 + 0.17 * most)
-    for axes, (model, parts) in zip(grid[0], lines.items(), strict=True):
-        _panel(axes, model, parts, most)
+    lines = [_lines(frame[frame["model"] == model]) for model in models]
+    most = max(map(len, lines))
+    columns = min(_COLUMNS, len(models))
+    rows = -(-len(models) // columns)
+    figure, grid = new_figure(rows, columns, width=DOUBLE_COLUMN, height=(0.8 + 0.17 * most) * rows)
+    flat = [axes for row in grid for axes in row]
+    for axes in flat[len(models) :]:
+        axes.remove()
+    for place, (axes, model, parts) in enumerate(zip(flat, models, lines, strict=False)):
+        is_named = place % columns == 0 or _names(parts) != _names(lines[place - 1])
+        _panel(axes, model, parts, most, is_named=is_named)
     for label, color, _ in CLASSES.values():
         grid[0][0].barh([0.0], [0.0], color=color, label=label)
     return finish(figure, joined(caption, _caption(frame)))
@@ -54,8 +62,13 @@ def _lines(frame: Frame) -> list[tuple[str, Any]]:
     return lines
 
 
-def _panel(axes: Axes, model: str, lines: list[tuple[str, Any]], most: int) -> None:
-    """Draw one model's bars."""
+def _names(lines: list[tuple[str, Any]]) -> list[str]:
+    """Return the names at the left: those of methods, nothing at headings."""
+    return ["" if row is None else label for label, row in lines]
+
+
+def _panel(axes: Axes, model: str, lines: list[tuple[str, Any]], most: int, *, is_named: bool) -> None:
+    """Draw one model's bars, with the methods' names or without."""
     for place, (label, row) in enumerate(lines):
         if row is None:
             axes.text(0.0, place + 0.1, label, va="center", size=7.0, fontweight="bold")
@@ -63,8 +76,9 @@ def _panel(axes: Axes, model: str, lines: list[tuple[str, Any]], most: int) -> N
             draw_bar(axes, place, row)
     draw_squares(axes)
     named = [(place, label) for place, (label, row) in enumerate(lines) if row is not None]
-    axes.set_yticks([place for place, _ in named], [label for _, label in named])
-    axes.set(title=model, xlabel="Problems (%)", xlim=(0.0, 100.0), ylim=(most - 0.4, -0.6))
+    axes.set_yticks([place for place, _ in named], [label if is_named else "" for _, label in named])
+    axes.set_title(model, loc="left")
+    axes.set(xlabel="Problems (%)", xlim=(0.0, 100.0), ylim=(most - 0.4, -0.6))
     axes.tick_params(axis="y", length=0.0)
 
 

@@ -62,7 +62,7 @@ STYLES: dict[str, SeriesStyle] = {
     "reinforce_entropy": SeriesStyle("REINFORCE+entropy", PURPLE, "v"),
     "grpo": SeriesStyle("GRPO", RED, "P"),
     "dr_grpo": SeriesStyle("Dr. GRPO", RED, "X", "--"),
-    "entropy_adv": SeriesStyle("Entropy-Adv", RED, "*", ":"),
+    "entropy_adv": SeriesStyle("Entropy-Adv", PURPLE, "*", "--"),
     "pkpo_sloo": SeriesStyle("PKPO sloo", BROWN, "s"),
     "pkpo_sloo_minus_one": SeriesStyle("PKPO sloo-1", ORANGE, "d", "--"),
     "passk_analytic": SeriesStyle("pass@k analytic", CYAN, "o"),
