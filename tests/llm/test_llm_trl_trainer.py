@@ -1,3 +1,4 @@
+import importlib.util
 import math
 from collections import Counter
 
@@ -6,6 +7,7 @@ import pytest
 import torch
 from peft import LoraConfig
 from trl import GRPOTrainer
+from trl.trainer import grpo_trainer
 from trl_tiny import (
     GROUP,
     IGNORED,
@@ -23,7 +25,7 @@ from trl_tiny import (
 from maxpo_bench.estimators import entropy_adv, get_estimator
 from maxpo_bench.llm import group_policy_loss
 from maxpo_bench.llm.methods import EntropyShaping, get_method
-from maxpo_bench.llm.training import EstimatorGRPOTrainer
+from maxpo_bench.llm.training import EstimatorGRPOTrainer, colocate
 
 pytestmark = pytest.mark.filterwarnings(IGNORED)
 
@@ -301,3 +303,22 @@ def test_an_estimator_is_a_method_without_shaping(model, tmp_path):
     run = EstimatorGRPOTrainer(model, reward, config(tmp_path), questions(), estimator=get_estimator("ei", 4))
     assert (run.method.name, run.method.shaping) == ("pkpo", None)
     assert get_method("entropy_adv", 4).shaping == EntropyShaping()
+
+
+def test_without_vllm_the_message_names_the_extra(tmp_path, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'maxpo-bench\[vllm\]'"):
+        trainer("no model is loaded", tmp_path, use_vllm=True)
+
+
+@pytest.mark.parametrize(("use", "mode"), [(False, "colocate"), (True, "server")])
+def test_servers_and_trainers_without_vllm_are_left_alone(tmp_path, monkeypatch, use, mode):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: "found")
+    monkeypatch.setattr(colocate, "_vllm_runs_on_cpu", lambda: True)
+    before = grpo_trainer.VLLMGeneration
+    with colocate.weights_for_cpu(config(tmp_path, use_vllm=use, vllm_mode=mode)):
+        assert grpo_trainer.VLLMGeneration is before
+    with colocate.weights_for_cpu(config(tmp_path, use_vllm=True, vllm_mode="colocate")):
+        assert grpo_trainer.VLLMGeneration is not before
+        assert issubclass(grpo_trainer.VLLMGeneration, before)
+    assert grpo_trainer.VLLMGeneration is before

@@ -12,6 +12,10 @@ from maxpo_bench.llm.tiny.tokenizer import CharTokenizer
 from maxpo_bench.llm.training import EstimatorGRPOTrainer
 
 GROUP = 8
+CHECKPOINTING = (
+    "activation_checkpointing" if hasattr(GRPOConfig, "activation_checkpointing") else "gradient_checkpointing"
+)
+"""What transformers called so before 5.23."""
 IGNORED = "ignore:.*will be removed in v6:FutureWarning"
 """TRL 1.16 reads names that transformers 5.23 has renamed."""
 
@@ -54,7 +58,7 @@ def config(folder, **changes):
         "max_steps": 2,
         "bf16": False,
         "use_cpu": True,
-        "activation_checkpointing": False,
+        CHECKPOINTING: False,
         "logging_steps": 1,
         "report_to": "none",
         "loss_type": "grpo",

@@ -54,8 +54,8 @@ def save_rollouts(checkpoint: str | Path, rank: int, state: Mapping[str, Any]) -
     torch.save(dict(state), _rollouts(Path(checkpoint), rank))
 
 
-def load_rollouts(checkpoint: str | Path, rank: int, processes: int, device: Any) -> dict[str, Any] | None:
-    """Return what `save_rollouts` wrote, None where the checkpoint was written by another trainer.
+def load_rollouts(checkpoint: str | Path, rank: int, processes: int) -> dict[str, Any] | None:
+    """Return what `save_rollouts` wrote, on the CPU; None where the checkpoint was written by another trainer.
 
     Raises:
         ValueError: the checkpoint was written by another number of processes.
@@ -66,7 +66,7 @@ def load_rollouts(checkpoint: str | Path, rank: int, processes: int, device: Any
         return None
     path = _rollouts(Path(checkpoint), rank)
     whose = path if path.is_file() else _rollouts(Path(checkpoint), 0)
-    state: dict[str, Any] = torch.load(whose, map_location=device, weights_only=True)
+    state: dict[str, Any] = torch.load(whose, map_location="cpu", weights_only=True)
     if state["processes"] != processes:
         raise ValueError(
             f"{checkpoint} was written by {state['processes']} processes, this run has {processes}: go on with as many "

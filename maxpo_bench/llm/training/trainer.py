@@ -198,16 +198,18 @@ class EstimatorGRPOTrainer(GRPOTrainer):
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         """Restore the rollouts in use, and the order of the epoch's questions."""
+        from accelerate.utils import send_to_device
+
         super()._load_optimizer_and_scheduler(checkpoint)
         if checkpoint is None:
             return
-        processes, device = self.accelerator.num_processes, self.accelerator.device
-        state = load_rollouts(checkpoint, self.accelerator.process_index, processes, device)
+        state = load_rollouts(checkpoint, self.accelerator.process_index, self.accelerator.num_processes)
         self._skip_epochs(int(self.state.epoch or 0))
         if state is None:
             _logger.warning("%s is another trainer's: rollouts are drawn anew, at once", checkpoint)
             return
-        self._step, self._buffered_inputs = state["step"], state["buffer"]
+        self._step = state["step"]
+        self._buffered_inputs = send_to_device(state["buffer"], self.accelerator.device)
         for name, values in state.get("table", {}).items():
             self._logs[name].extend(values)
         for part, columns in state.get("columns", {}).items():
