@@ -44,7 +44,9 @@ class _Normalise(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]: the decorator hides the names of the arguments
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, None]:
         normal, inverse = ctx.saved_tensors
         along = (grads[0] * normal).mean(-1, keepdim=True)
         return torch.addcmul(grads[0], normal, along, value=-1).mul_(inverse), None
@@ -59,7 +61,9 @@ class _Spread(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]: the decorator hides the names of the arguments
+        ctx: Any, *grads: Tensor
+    ) -> tuple[Tensor, None]:
         (part_of,) = ctx.saved_tensors
         belongs = (torch.arange(ctx.shape[0])[:, None] == part_of).to(grads[0].dtype)
         return (belongs @ grads[0].flatten(1)).view(ctx.shape), None
