@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from maxpo_bench.commands.llm_grade import grade_file
-from maxpo_bench.commands.llm_sample import describe_setup, describe_speed, run_with_progress
+from maxpo_bench.commands.llm_sample import announce, describe_speed, run_with_progress
 from maxpo_bench.commands.passk_print import print_report
 from maxpo_bench.commands.task_problems import TaskProblems
 from maxpo_bench.commands.ungraded import SampleFile
@@ -158,7 +157,7 @@ def run_llm_eval(
         if not run.info_path.exists():
             run.begin(_run_info(setup, settings, method, model_name))
         if not quiet:
-            print(describe_setup(setup), file=sys.stderr)
+            announce(jobs)
         speeds = run_with_progress(jobs, quiet=quiet)
         for job in jobs:
             _grade(job, run, workers=workers, time_limit=time_limit, quiet=quiet)

@@ -11,7 +11,6 @@ from maxpo_bench.commands.task_problems import parse_options
 from maxpo_bench.llm.sampling import (
     Benchmark,
     Job,
-    ModelSetup,
     SamplingSettings,
     Speed,
     dataset_benchmark,
@@ -79,7 +78,7 @@ def run_llm_sample(
     setup = prepare_model(model, template=template, engine=engine, dtype=dtype, device=device, batch_size=batch_size)
     job = plan_job(benchmark, settings, setup, out, logprobs=logprobs)
     if not quiet:
-        print(describe_setup(setup), file=sys.stderr)
+        announce([job])
     (speed,) = run_with_progress([job], quiet=quiet)
     if as_json:
         from maxpo_bench.cli.shared import print_json
@@ -105,10 +104,16 @@ def run_with_progress(jobs: Sequence[Job], *, quiet: bool) -> list[Speed]:
         return run_jobs(jobs, report)
 
 
-def describe_setup(setup: ModelSetup) -> str:
-    """Return a line on how a model is sampled from."""
+def announce(jobs: Sequence[Job]) -> None:
+    """Say how the model is sampled from, and which packages have changed since a file was begun."""
+    setup = jobs[0].setup
     where = "" if setup.engine == "vllm" else f" on {setup.device}"
-    return f"{setup.model}: template {setup.template.name}, {setup.engine}, {setup.dtype}{where}"
+    print(f"{setup.model}: template {setup.template.name}, {setup.engine}, {setup.dtype}{where}", file=sys.stderr)
+    for job in jobs:
+        changes = job.file.other_versions(job.options())
+        told = ", ".join(f"{name} {then or 'none'}, now {now or 'none'}" for name, (then, now) in changes.items())
+        if told:
+            print(f"note: {job.file.path} was begun with {told}", file=sys.stderr)
 
 
 def describe_speed(job: Job, speed: Speed) -> str:

@@ -136,6 +136,18 @@ class TestSample:
         assert "(5 of them drawn before)" in llm(*command, "--logprobs", "sum").stdout
         assert "logprobs is" in failure(*command)
 
+    def test_changed_versions_are_told(self, folder, tmp_path):
+        out = tmp_path / "samples.jsonl"
+        command = ("sample", folder, "--task", "countdown", "--out", out, *SAMPLING)
+        assert "begun with" not in llm(*command).stderr
+        options = json.loads((tmp_path / "samples.jsonl.options").read_text())
+        now = options["versions"]["transformers"]
+        options["versions"]["transformers"] = "4.0"
+        (tmp_path / "samples.jsonl.options").write_text(json.dumps(options))
+        told = llm(*command).stderr
+        assert "was begun with transformers 4.0, now" in told
+        assert now in told
+
     def test_json_has_the_counts(self, folder, tmp_path):
         done = llm("sample", folder, "--task", "countdown", "--out", tmp_path / "s.jsonl", *SAMPLING, "--json", "-q")
         told = json.loads(done.stdout)

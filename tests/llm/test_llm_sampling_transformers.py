@@ -6,7 +6,7 @@ import llm_sampling_models
 import pytest
 import torch
 from scipy import stats
-from transformers import AutoModelForCausalLM, GenerationConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from maxpo_bench.llm.sampling import Request, prepare_model
 from maxpo_bench.llm.sampling.transformers_engine import TransformersEngine
@@ -50,7 +50,7 @@ def test_log_probabilities_are_the_models_at_temperature_one(engine, reference):
 
 def test_the_first_two_tokens_have_the_models_distribution(engine, reference):
     """A chi-square test with a false-alarm rate of 1e-7; cells expected less than five times are joined."""
-    count, temperature = 20_000, 0.8
+    count, temperature = 8_000, 0.8
     found = engine.generate(requests(count, limit=2), temperature=temperature, top_p=1.0)
     first = torch.softmax(model_logprobs(reference, PROMPT, (0,))[0] / temperature, dim=-1)
     observed, expected = {}, {(16,): first[16].item()}
@@ -130,6 +130,10 @@ def test_logits_that_are_not_numbers_are_an_error(folder):
         engine.generate(requests(2), temperature=1.0, top_p=1.0)
 
 
+def folder_tokens(folder, text):
+    return AutoTokenizer.from_pretrained(folder).encode(text, add_special_tokens=False)
+
+
 class TestSetup:
     def test_says_how_the_model_is_run(self, folder):
         setup = prepare_model(folder, engine="transformers", device="cpu")
@@ -159,6 +163,42 @@ class TestSetup:
         assert prepare_model(tmp_path, engine="transformers").stop_ids == (3, 5, 16)
         (tmp_path / "generation_config.json").unlink()
         assert prepare_model(tmp_path, engine="transformers").stop_ids == (16,)
+
+    def test_the_token_that_begins_a_sequence_is_there_once(self, folder, tmp_path):
+        """The tokenizer adds it to bare text; a chat template writes it itself."""
+        from tokenizers.processors import TemplateProcessing
+
+        for path in folder.iterdir():
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+        tokenizer = AutoTokenizer.from_pretrained(tmp_path)
+        tokenizer.add_special_tokens({"bos_token": "="})
+        tokenizer.chat_template = (
+            "={% for m in messages %}{{ m['content'] | replace('\\n', '') | truncate(3, True, '') }}{% endfor %}"
+        )
+        begin = tokenizer.bos_token_id
+        tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="= $A", special_tokens=[("=", begin)])
+        tokenizer.save_pretrained(tmp_path)
+        for template in ("plain", "chat"):
+            setup = prepare_model(tmp_path, engine="transformers", template=template)
+            tokens = setup.encode("123")
+            assert tokens == (begin, *folder_tokens(folder, "123")), template
+        assert prepare_model(tmp_path, engine="transformers").template.name == "chat"
+
+    @pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")
+    def test_an_adapter_is_sampled_with_its_base(self, folder, tmp_path):
+        from peft import LoraConfig, get_peft_model
+
+        base = AutoModelForCausalLM.from_pretrained(folder)
+        adapted = get_peft_model(base, LoraConfig(target_modules=["q_proj", "v_proj"], init_lora_weights=False, r=4))
+        adapted.save_pretrained(tmp_path)
+        AutoTokenizer.from_pretrained(folder).save_pretrained(tmp_path)
+        setup = prepare_model(tmp_path)
+        assert (setup.engine, setup.stop_ids, setup.context) == ("transformers", (16,), 17)
+        (found,) = setup.start(17).generate(requests(1), temperature=1.0, top_p=1.0)
+        with torch.inference_mode():
+            logits = adapted.eval()(torch.tensor([[*PROMPT, *found.tokens]])).logits[0, len(PROMPT) - 1 : -1]
+        own = torch.log_softmax(logits, dim=-1).gather(1, torch.tensor(found.tokens)[:, None])[:, 0]
+        assert torch.allclose(torch.tensor(found.logprobs), own, atol=1e-5)
 
     def test_the_fingerprint_follows_weights_and_tokenizer_not_a_trainers_files(self, folder, tmp_path):
         for path in folder.iterdir():

@@ -70,6 +70,17 @@ class SamplesFile:
                 f"{self.path} was begun with other options ({told}): give the same ones to go on, or another file"
             )
 
+    def other_versions(self, options: Mapping[str, Any]) -> dict[str, tuple[str | None, str | None]]:
+        """Return the packages whose versions have changed since the file was begun: then and now.
+
+        Samples of other versions are samples of the same distribution, but not the same to the last bit.
+        """
+        if not self.options_path.exists():
+            return {}
+        then = parse_object(self.options_path.read_bytes(), str(self.options_path)).get("versions", {})
+        now = options["versions"]
+        return {name: (then.get(name), now.get(name)) for name in {**then, **now} if then.get(name) != now.get(name)}
+
     @contextmanager
     def open(
         self, options: Mapping[str, Any], problems: Sequence[str], n: int, seed_of: Callable[[str, int], int]
@@ -77,7 +88,7 @@ class SamplesFile:
         """Open the file for appending; while it is open, no other call may.
 
         Args:
-            options: all that the samples depend on, as JSON.
+            options: all that the samples depend on, as JSON, and the "versions" of packages.
             problems: ids in the order in which they are appended.
             n: samples of each.
             seed_of: each sample's seed.
