@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from maxpo_bench.evaluation.paper_reference import KS, MODELS, PROXY_MODEL, PROXY_REDUCTION, PROXY_SEEDS, TABLE_2
 from maxpo_bench.evaluation.proxy import ProxyRatio
-from maxpo_bench.evaluation.run import LABELS
+from maxpo_bench.evaluation.run import LABELS, objective_groups
 from maxpo_bench.evaluation.run_means import Estimate, Means
 from maxpo_bench.evaluation.run_report import Comparison, ModelReport, RunReport, average_of
 from maxpo_bench.reproduce.finding import FAILS, HOLDS, IN_PART, UNDECIDED, Finding, Verdict
@@ -152,7 +152,7 @@ def _objective_findings(model: ModelReport, each: Comparison, confidence: float)
     means = each.differences.get(name)
     if means is None or model.last_k is None or model.last_k == 1:
         return
-    own = [part for part in model.series if (part.method, part.variant) == (each.of.method, each.of.variant)]
+    own = next(group for group in objective_groups(model.series) if each.of in group and each.against in group)
     for k, sign in ((1, -1), (model.last_k, 1)):
         estimate = means.at(k)
         levels = [

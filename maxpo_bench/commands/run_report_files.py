@@ -13,6 +13,7 @@ from maxpo_bench.commands.run_findings import findings
 from maxpo_bench.commands.run_page import as_page
 from maxpo_bench.evaluation.paper_tables import PaperTable, table_2, table_3
 from maxpo_bench.evaluation.rows import TASK_AVERAGE
+from maxpo_bench.evaluation.run import objective_groups
 from maxpo_bench.evaluation.run_report import LARGEST_AVERAGED_K, RunReport, average_of
 from maxpo_bench.evaluation.run_rows import (
     run_difference_rows,
@@ -94,14 +95,13 @@ def _by_benchmark(report: RunReport, rows: Rows) -> Rows:
 
 
 def _by_objective(report: RunReport, rows: Rows, averages: Mapping[str, str]) -> Rows:
-    """Return the rows of methods with several K, of each one variant."""
+    """Return the rows of methods with several K, of each method the setting that has the most of them."""
     labels: set[tuple[str, str]] = set()
     for model in report.models:
-        for method in dict.fromkeys(each.method for each in model.series if each.names_k):
-            own = [each for each in model.series if each.method == method]
-            variants = {each.variant: [part for part in own if part.variant == each.variant] for each in own}
-            largest = max(variants.values(), key=len)
-            labels |= {(model.model, each.label) for each in largest if len(largest) > 1}
+        groups = objective_groups(model.series)
+        for method in dict.fromkeys(group[0].method for group in groups):
+            largest = max((group for group in groups if group[0].method == method), key=len)
+            labels |= {(model.model, each.label) for each in largest}
     return [row for row in _averaged(rows, averages) if (row["model"], row["label"]) in labels]
 
 

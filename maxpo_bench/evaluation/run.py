@@ -175,6 +175,21 @@ def partner(of: Series, method: str, series: Sequence[Series]) -> Series | None:
     return next(iter(same or main_series(others)), None)
 
 
+def objective_groups(series: Sequence[Series]) -> list[list[Series]]:
+    """Return series that differ in K only, of methods that have several: the lines of an ablation, ascending in K.
+
+    Where options part series of one method, those with equal values of them go together, whether their labels say the
+    options or not.
+    """
+    groups: dict[tuple[str, str, str], list[Series]] = {}
+    for each in series:
+        if each.names_k:
+            names = sorted({name for other in series if other.method == each.method for name, _ in other.variant})
+            setting = _text(tuple((name, each.runs[0].options.get(name)) for name in names))
+            groups.setdefault((each.model, each.method, setting), []).append(each)
+    return [group for group in groups.values() if len({each.k for each in group}) > 1]
+
+
 def base_of(run: EvaluatedRun, series: Sequence[Series]) -> EvaluatedRun | None:
     """Return the run of the model that a run began with: of several the one of the same engine; None without one."""
     bases = [base for each in series if each.method == BASE for base in each.runs if base.model == run.model]

@@ -11,7 +11,16 @@ from maxpo_bench.evaluation.paper_reference import BENCHMARKS
 from maxpo_bench.evaluation.proxy import ProxyRatio, proxy_ratio
 from maxpo_bench.evaluation.report import checked_ks
 from maxpo_bench.evaluation.rows import TASK_AVERAGE
-from maxpo_bench.evaluation.run import BASE, EvaluatedRun, Series, group_runs, main_series, models_of, partner
+from maxpo_bench.evaluation.run import (
+    BASE,
+    EvaluatedRun,
+    Series,
+    group_runs,
+    main_series,
+    models_of,
+    objective_groups,
+    partner,
+)
 from maxpo_bench.evaluation.run_means import Intervals, Means, mean_difference, mean_pass_at_k
 from maxpo_bench.evaluation.run_notes import run_notes
 from maxpo_bench.evaluation.run_selection import select_runs
@@ -240,11 +249,7 @@ def _pairs(series: Sequence[Series], main: Sequence[Series]) -> list[tuple[Serie
         if of.method == "maxpo":
             others = dict.fromkeys(each.method for each in main if each.method not in ("maxpo", BASE))
             pairs += [(of, other) for method in others if (other := partner(of, method, series)) is not None]
-    for method, variant in dict.fromkeys((each.method, each.variant) for each in series if each.k is not None):
-        own = [each for each in series if (each.method, each.variant) == (method, variant)]
-        if len(own) > 1:
-            pairs.append((own[-1], own[0]))
-    return pairs
+    return pairs + [(group[-1], group[0]) for group in objective_groups(series)]
 
 
 def _compared(

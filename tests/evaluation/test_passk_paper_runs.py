@@ -249,7 +249,7 @@ def test_what_is_missing_or_mixed_is_said():
     ]
     notes = "\n".join(make_run_report(runs, intervals=INTERVALS).notes)
     for text in (
-        "maxpo-k4-seed1 (MaxPO, K=4) has no samples on b: it is not in those and in no task average.",
+        "maxpo-k4-seed1 (MaxPO, K=4) has no samples on b: it is not in those, and in no task average.",
         "grpo-k4-seed0 (GRPO) has no scored samples: it is in no pass@k.",
         "maxpo-k2-seed0 (MaxPO, K=2) has no variance proxy in its log: it is not in Figure 3.",
         "runs that differ in learning_rate (0.0001, 5e-05) are averaged as if they were repetitions",
