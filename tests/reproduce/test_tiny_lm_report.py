@@ -1,6 +1,7 @@
 """The tiny model's experiment, from records to tables and findings: synthetic runs whose answers are known."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,6 +53,18 @@ def test_the_reduction_of_the_proxy_is_exact_where_it_is_constant():
     found = reduction(row("maxpo", proxy=0.226).cell, row("pkpo", proxy=1.0).cell)
     for value in (found.estimate, found.low, found.high):
         assert math.isclose(value, PAPER_REDUCTION, rel_tol=1e-12)
+
+
+def test_the_reduction_lies_within_its_interval():
+    cells = [
+        cells_of([record(name, seed, proxy=base * (1 + 0.1 * (seed % 3))) for seed in SEEDS])[0]
+        for name, base in (("maxpo", 0.3), ("pkpo", 0.9))
+    ]
+    proxies = [np.array(sorted(cell.proxy)) for cell in cells]
+    cells[0] = replace(cells[0], proxy=proxies[0][::-1].copy())
+    found = reduction(cells[0], replace(cells[1], proxy=proxies[1]))
+    assert found.low < found.estimate < found.high < 100
+    assert math.isclose(found.estimate, 100 * (1 - 1 / 3), rel_tol=1e-12)
 
 
 @pytest.mark.parametrize(("last", "verdict"), [(0.75, "holds"), (0.65, "does not hold")])

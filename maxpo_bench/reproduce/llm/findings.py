@@ -52,7 +52,7 @@ def reduction(cell: Cell, other: Cell) -> Interval:
     """
     ratio = mean_of(np.log(cell.proxy / other.proxy))
     low, estimate, high = (100 * (1 - np.exp(value)) for value in (ratio.high, ratio.estimate, ratio.low))
-    return Interval(float(estimate), float(low), float(high), ratio.confidence)
+    return Interval(low=float(low), estimate=float(estimate), high=float(high), confidence=ratio.confidence)
 
 
 def sign(interval: Interval) -> Verdict:

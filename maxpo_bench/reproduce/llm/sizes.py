@@ -65,7 +65,7 @@ SIZES.register(
     "quick",
     TinyLMSize(
         name="quick",
-        seeds=2,
+        seeds=3,
         tuning=1,
         learning_rates=(1e-4, 3e-4),
         steps=20,
