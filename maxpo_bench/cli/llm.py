@@ -156,7 +156,10 @@ llm.command("eval")(evaluate)
 @llm.command()
 def report(
     files: Annotated[
-        list[Path], typer.Argument(help="Scored samples, one method each: .jsonl, .jsonl.gz, .json, or a folder.")
+        list[Path],
+        typer.Argument(
+            help="Folders of training runs; or scored samples, one method each: .jsonl, .jsonl.gz, .json, or a folder."
+        ),
     ],
     against: Annotated[
         str | None, typer.Option("--against", help="The base model's file, or the label of one of FILES.")
@@ -172,7 +175,9 @@ def report(
         str | None,
         typer.Option("--benchmark-column", help="Column with the benchmark; default: 'benchmark', else the id."),
     ] = None,
-    common: Annotated[bool, typer.Option("--common", help="Leave out problems that not all files have.")] = False,
+    common: Annotated[
+        bool, typer.Option("--common", help="Leave out problems that not all files or runs have.")
+    ] = False,
     skip_short: Annotated[
         bool, typer.Option("--skip-short", help="Leave out problems with fewer samples than the largest K.")
     ] = False,
@@ -194,6 +199,10 @@ def report(
 
     With --against every method is compared with the base problem by problem: paired differences of pass@k, and which
     problems only the method (expansion) or only the base (shrinkage) solves. --out replaces an earlier report.
+
+    Of folders of training runs (run.json in them or beneath) it makes the paper's Tables 2 and 3 and Figures 2, 3, 8, 9
+    and 10, as far as the runs go, with intervals over seeds and over problems, and says what of the paper's statements
+    they bear out. Numbers that the paper prints stand beside them, marked.
     """
     from maxpo_bench.commands.llm_report import run
 
