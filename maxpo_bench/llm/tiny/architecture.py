@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class TinyArchitecture:
     """Sizes of a Llama without biases, with as many key and value heads as query heads and an untied head.
 
-    The defaults make 0.34 million parameters for countdown's alphabet. Heads have `width` / `heads` = 32 components,
+    The defaults make 0.28 million parameters for countdown's alphabet. Heads have `width` / `heads` = 32 components,
     the smallest size that vLLM's attention on the CPU takes.
 
     Attributes:
@@ -35,7 +35,7 @@ class TinyArchitecture:
     width: int = 96
     layers: int = 3
     heads: int = 3
-    hidden: int = 256
+    hidden: int = 192
     context: int = 32
     rope_theta: float = 10_000.0
     norm_eps: float = 1e-6

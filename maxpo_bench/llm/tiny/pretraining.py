@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -57,7 +58,7 @@ class PretrainingSettings:
     width: int = 96
     layers: int = 3
     heads: int = 3
-    hidden: int = 256
+    hidden: int = 192
     most_problems: int = 10_000
 
     def __post_init__(self) -> None:
@@ -154,13 +155,15 @@ class Pretraining:
         return self.losses[-1]
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs."""
-        return {
-            "step": self.step,
-            "losses": self.losses,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-        }
+        """Return what `restore` needs: a copy, which later steps do not change."""
+        return copy.deepcopy(
+            {
+                "step": self.step,
+                "losses": self.losses,
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+            }
+        )
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a state of the same pretraining."""
