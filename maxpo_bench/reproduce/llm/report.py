@@ -91,9 +91,8 @@ def _picture(size: TinyLMSize, rows: Sequence[Row]) -> Figure:
         axes.set_xscale("log", base=2)
         axes.set_xticks(base.ks, [str(k) for k in base.ks])
         axes.set(xlabel="$k$", ylabel=label)
-    curves.set_ylim(0, None)
-    proxies.set(xlabel="optimisation step", ylabel="Adam variance proxy")
-    proxies.set_ylim(0, None)
+    curves.set_ylim(0, min(100.0, curves.get_ylim()[1]))
+    proxies.set(xlabel="optimisation step", ylabel="Adam variance proxy", yscale="log")
     return finish(figure, _caption(size))
 
 
