@@ -327,6 +327,50 @@ def test_adapters_are_counted_as_peft_makes_them():
         model = adapted.unload()
 
 
+@pytest.mark.parametrize("half", [True, False])
+@pytest.mark.parametrize("family", ["Qwen2", "Llama"])
+def test_activations_are_those_that_torch_keeps_for_the_backward_pass(family, half):
+    import torch
+    import transformers
+
+    shape = Shape(1, layers=2, width=128, hidden=448, heads=4, kv_heads=2, vocabulary=50, positions=256)
+
+    def kept(layers):
+        """Return the bytes that autograd keeps but the parameters and their copies."""
+        config = getattr(transformers, f"{family}Config")(
+            vocab_size=shape.vocabulary,
+            hidden_size=shape.width,
+            intermediate_size=shape.hidden,
+            num_hidden_layers=layers,
+            num_attention_heads=shape.heads,
+            num_key_value_heads=shape.kv_heads,
+        )
+        model = getattr(transformers, f"{family}ForCausalLM")(config)
+        found, tokens = {}, torch.ones(2, 256, dtype=torch.long)
+
+        def keep(tensor):
+            if tensor.dim() != 2 or tensor.shape[0] == 512:  # all else of two dimensions is a weight
+                found[tensor.untyped_storage().data_ptr()] = (tensor.untyped_storage().nbytes(), tensor)
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=half):
+                model.model(input_ids=tokens, attention_mask=torch.ones_like(tokens), use_cache=False)
+        return sum(size for size, _ in found.values())
+
+    settings = ["hardware.gpus=1", "batch.per_device=2", "sampling.prompt_tokens=100", "sampling.response_tokens=156"]
+    precision = f"hardware.precision={'bfloat16' if half else 'float32'}"
+    recipe = load_recipe("0.5b-24gb", [*settings, precision, "hardware.checkpointing=false"])
+    estimate = estimate_memory(recipe, shape, processes=1, on_gpu=True, completions=2)
+    assert kept(3) - kept(1) == pytest.approx(estimate.activations, rel=0.01)
+
+
+def test_the_disk_that_checkpoints_take():
+    planned = plan("qwen2.5-math-7b", look=False)
+    assert planned.disk == pytest.approx((3 * 12 + 4) * 7_615_616_512)
+    assert plan(load_recipe("0.5b-24gb", ["lora.rank=8"]), look=False).disk < 3e9
+
+
 def test_a_group_too_small_for_k_is_refused():
     with pytest.raises(ValueError, match="k=8"):
         plan(load_recipe("qwen2.5-math-7b", ["method.k=8"]), look=False)

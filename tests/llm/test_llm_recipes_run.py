@@ -320,3 +320,29 @@ def test_too_few_questions_are_refused(models, questions, tmp_path):
     settings = [*small(models, questions, "0.5b-24gb"), "batch.prompts=8"]
     with pytest.raises(ValueError, match=r"has 6 questions, a batch takes 8: lower batch\.prompts"):
         run("0.5b-24gb", tmp_path / "run", settings=settings)
+
+
+@pytest.mark.paper
+def test_two_processes_train_as_one_and_the_first_writes(models, questions, tmp_path):
+    import os
+    import subprocess
+    import sys
+
+    settings = [*small(models, questions, "llama-3.2-3b-instruct"), "batch.per_device=4", "training.batches=2"]
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--rdzv-backend", "c10d"]
+    command += ["--rdzv-endpoint", "localhost:0", "-m", "maxpo_bench.cli", "llm", "train", "--json"]
+    command += ["--recipe", "llama-3.2-3b-instruct:maxpo", "--out", str(tmp_path / "run")]
+    command += [part for setting in settings for part in ("--set", setting)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+    for _ in range(2):  # the second call finds a finished run
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True, timeout=300)
+        assert json.loads(done.stdout)["summary"]["steps"] == 4
+    folder = RunFolder(tmp_path / "run")
+    assert [line["step"] for line in folder.log()] == [1, 2, 3, 4]
+    settings = folder.info().config["trl"]
+    assert (settings["per_device_train_batch_size"], settings["gradient_accumulation_steps"]) == (4, 1)
+    assert sorted(path.name for path in (tmp_path / "run" / "checkpoint-4").glob("rng_state*")) == [
+        "rng_state_0.pth",
+        "rng_state_1.pth",
+    ]
+    assert weights(folder.model_path).keys() == weights(models / "llama").keys()

@@ -29,8 +29,9 @@ class MemoryEstimate:
         gradients: 4 M / S.
         copies: the weights in bfloat16 while they are used: 2 N, sharded 2 x 2 N / L (a layer and the next one); 0 in
             float32.
-        activations: the residual stream at each layer, 4 T w L, and one layer's inner values, T (22 w + 4 v + 8 h);
-            without checkpointing those of all layers. The inner values count twice in float32.
+        activations: the residual stream at each layer, 4 T w L, and one layer's inner values, T (30 w + 4 v + 8 h), in
+            float32 T (32 w + 8 v + 16 h); without checkpointing the inner values of all layers. Attention is taken to
+            keep no matrix of tokens x tokens, as PyTorch's own does not.
         head: the gradient of the output head in float32, 4 V w, its bfloat16 copy, and one tile of logits; the logits
             as a whole never exist.
         sampling: colocated vLLM's share of the device; with transformers the keys and values of all completions that a
@@ -131,7 +132,9 @@ def shape_of(folder: Path) -> Shape | None:
 
 
 def _activations(shape: Shape, tokens: int, half: bool, checkpointing: bool) -> float:
-    inner = tokens * (22 * shape.width + 4 * shape.kv_width + 8 * shape.hidden) * (1 if half else 2)
+    stored = (30, 4, 8) if half else (32, 8, 16)
+    sizes = (shape.width, shape.kv_width, shape.hidden)
+    inner = tokens * sum(number * size for number, size in zip(stored, sizes, strict=True))
     stream = 4 * tokens * shape.width * shape.layers
     return stream + inner if checkpointing else inner * shape.layers
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from maxpo_bench.llm.recipes.memory import MemoryEstimate
+from maxpo_bench.llm.recipes.memory import GB, MemoryEstimate
 
 if TYPE_CHECKING:
     from maxpo_bench.llm.recipes.planning import Plan
@@ -65,6 +65,8 @@ def _memory(plan: Plan) -> Iterator[str]:
     for name, title in _PARTS.items():
         if figures[name]:
             yield f"  {_gb(figures[name]):>8} GB  {title}{_note(plan, name, memory)}"
+    if plan.disk is not None:
+        yield f"disk: {_gb(plan.disk / GB)} GB for checkpoints and the model"
 
 
 def _note(plan: Plan, part: str, memory: MemoryEstimate) -> str:

@@ -11,7 +11,7 @@ from maxpo_bench.llm.methods import get_method
 from maxpo_bench.llm.prompts import get_template
 from maxpo_bench.llm.recipes.batches import BatchPlan, plan_batch
 from maxpo_bench.llm.recipes.loading import load_recipe
-from maxpo_bench.llm.recipes.memory import MemoryEstimate, estimate_memory, shape_of
+from maxpo_bench.llm.recipes.memory import GB, MemoryEstimate, estimate_memory, shape_of, trained_parameters
 from maxpo_bench.llm.recipes.missing import Missing, find_missing
 from maxpo_bench.llm.recipes.models import find_model
 from maxpo_bench.llm.recipes.schema import TINY, Recipe, Shape
@@ -47,6 +47,7 @@ class Plan:
         steps: optimiser steps in all.
         tokens: at most.
         memory: of each device; None where nothing is known of the model's sizes.
+        disk: bytes of the checkpoints that are kept, one more while it is written, and of the model; None likewise.
         missing: what this machine lacks.
     """
 
@@ -57,6 +58,7 @@ class Plan:
     steps: int
     tokens: Tokens
     memory: MemoryEstimate | None
+    disk: float | None
     missing: tuple[Missing, ...]
 
     def command(self) -> str:
@@ -77,6 +79,7 @@ class Plan:
             "optimizer_steps": self.steps,
             "tokens": asdict(self.tokens),
             "memory_gb": None if self.memory is None else self.memory.to_dict(),
+            "disk_gb": None if self.disk is None else self.disk / GB,
             "missing": [asdict(entry) for entry in self.missing],
             "command": self.command(),
         }
@@ -122,6 +125,7 @@ def plan(recipe: Recipe | str | os.PathLike[str], *, processes: int | None = Non
         steps=settings["max_steps"],
         tokens=_tokens(chosen, batch),
         memory=memory,
+        disk=shape and _disk(chosen, shape),
         missing=tuple(find_missing(chosen, memory)) if look else (),
     )
 
@@ -144,6 +148,12 @@ def _check_length(recipe: Recipe, shape: Shape | None) -> None:
             f"{recipe.model.name} takes {shape.positions} tokens, sampling.prompt_tokens + sampling.response_tokens is "
             f"{longest}: lower one of them"
         )
+
+
+def _disk(recipe: Recipe, shape: Shape) -> float:
+    """Return 4 bytes per trained weight and 8 for its moments in each checkpoint, and 4 N for the final model."""
+    trained = trained_parameters(shape, recipe.lora)
+    return (recipe.training.keep + 1) * 12.0 * trained + 4.0 * shape.parameters
 
 
 def _tokens(recipe: Recipe, batch: BatchPlan) -> Tokens:

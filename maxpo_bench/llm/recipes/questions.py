@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from maxpo_bench.envs.tasks import (
-    DATASETS,
     Problem,
     Task,
     decontaminate,
@@ -51,9 +49,10 @@ def problems_digest(problems: Sequence[Problem]) -> str:
 
 
 def is_task(data: Data) -> bool:
-    """Whether the questions are those of a task that grades them itself, and not of a mathematical data set."""
-    if data.set in DATASETS or os.path.exists(data.set):
-        return False
+    """Whether the questions are those of a task that grades them itself, and not of a mathematical data set.
+
+    A task's name is never taken for a path: write "./countdown" for a folder of that name.
+    """
     return data.set in {row["name"] for row in list_tasks() if row["kind"] != "dataset"}
 
 

@@ -63,6 +63,7 @@ def trl_settings(recipe: Recipe, batch: BatchPlan, *, on_gpu: bool) -> dict[str,
         "report_to": "none",
         "disable_tqdm": True,
         "dataloader_pin_memory": on_gpu,
+        "ddp_find_unused_parameters": False,
         **_precision(recipe, batch.processes, on_gpu),
         **(_vllm(recipe) if on_gpu and recipe.sampling.engine == "vllm" else {"use_vllm": False}),
     }
