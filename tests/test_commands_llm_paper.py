@@ -288,7 +288,12 @@ def test_json_holds_everything(tiny, capsys):
         ("MaxPO, K=8", False, 3),
     ]
     compared = {(c["method"], c["against"]): c for c in model["comparisons"]}
-    assert set(compared) == {("MaxPO, K=4", "PKPO"), ("MaxPO, K=8", "MaxPO, K=4")}
+    bases = {("MaxPO, K=4", "base model"), ("PKPO", "base model")}
+    assert set(compared) == {("MaxPO, K=4", "PKPO"), ("MaxPO, K=8", "MaxPO, K=4"), *bases}
+    gain = compared["PKPO", "base model"]["pass_at_k"]["countdown"]
+    # 3 + seed, 0, 8 and 9 of 64 samples, the base has 1, 0, 4 and 2
+    assert gain["estimates"][0]["mean"] == pytest.approx((21 - 7) / 256)
+    assert (gain["paired"], gain["runs"]) == (True, 3)
     assert compared["MaxPO, K=4", "PKPO"]["variance_proxy"]["reduction_percent"] == pytest.approx(77.55983, abs=1e-5)
     assert [e["k"] for e in model["methods"][1]["pass_at_k"]["countdown"]["estimates"]] == [1, 64]
     assert table["findings"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from maxpo_bench.evaluation.curves import doubling_ks
@@ -15,6 +15,7 @@ from maxpo_bench.evaluation.run import (
     BASE,
     EvaluatedRun,
     Series,
+    base_of,
     group_runs,
     main_series,
     models_of,
@@ -68,7 +69,8 @@ class ModelReport:
         benchmarks: all that a run has samples on, the paper's first, in its order.
         last_k: the largest k that all runs have samples for, at most 256; None without samples.
         pass_at_k: by label and benchmark, and the task average under `TASK_AVERAGE`.
-        comparisons: of MaxPO with every other method, and of each method's largest K with its smallest.
+        comparisons: of MaxPO with every other method, of each method's largest K with its smallest, and of trained
+            methods with their base models.
         support: by label and benchmark, of trained methods.
     """
 
@@ -188,7 +190,10 @@ def _model_report(
         benchmarks,
         _last_k(series, benchmarks, ks),
         curves,
-        tuple(_compared(of, against, benchmarks, ks, intervals) for of, against in _pairs(series, main)),
+        tuple(
+            _compared(of, against, benchmarks, ks, intervals)
+            for of, against in [*_pairs(series, main), *_beside_bases(series, main)]
+        ),
         {each.label: _supports(each, series, support_at) for each in series if each.method != BASE},
     )
 
@@ -250,6 +255,17 @@ def _pairs(series: Sequence[Series], main: Sequence[Series]) -> list[tuple[Serie
             others = dict.fromkeys(each.method for each in main if each.method not in ("maxpo", BASE))
             pairs += [(of, other) for method in others if (other := partner(of, method, series)) is not None]
     return pairs + [(group[-1], group[0]) for group in objective_groups(series)]
+
+
+def _beside_bases(series: Sequence[Series], main: Sequence[Series]) -> list[tuple[Series, Series]]:
+    """Return trained methods beside the base models of their own runs, each base under the seed of the run."""
+    pairs: list[tuple[Series, Series]] = []
+    for of in main:
+        bases = [(run, base_of(run, series)) for run in of.runs if of.method != BASE]
+        known = tuple(replace(base, seed=run.seed) for run, base in bases if base is not None)
+        if known:
+            pairs.append((of, Series(of.model, BASE, None, (), known)))
+    return pairs
 
 
 def _compared(

@@ -124,10 +124,11 @@ def test_a_model_may_lack_an_objective_size():
     assert (len(first.get_lines()), len(second.get_lines())) == (3, 2)
 
 
-def test_the_proxy_is_mean_and_standard_deviation_over_seeds_from_its_first_positive_step():
+def test_the_proxy_is_mean_and_standard_deviation_over_seeds_after_the_first_step():
     figure = plots.plot("llm_variance_proxy", proxy_frame())
     (axes,) = figure.axes
-    assert (axes.get_yscale(), axes.get_xlabel(), axes.get_title()) == ("log", "Step", "tiny")
+    assert (axes.get_yscale(), axes.get_xlabel(), axes.get_title()) == ("linear", "Step", "tiny")
+    assert axes.get_ylim()[0] == 0.0
     steps = np.arange(2, 41)
     for label, scale, band in zip(("EI (PKPO)", "EI+L2O (MaxPO)"), (2, 1), bands(axes), strict=True):
         mean = (steps - 1) / 100 * scale * 1.1
@@ -137,6 +138,19 @@ def test_the_proxy_is_mean_and_standard_deviation_over_seeds_from_its_first_posi
         box = band.get_paths()[0].vertices[:, 1]
         assert (box.min(), box.max()) == pytest.approx((mean[0] * (1 - 0.1 / 1.1), mean[-1] * (1 + 0.1 / 1.1)))
     assert "Mean over seeds, bands: one standard deviation on either side; 3 seeds." in caption_of(figure)
+
+
+def test_what_rounding_leaves_at_the_first_step_is_not_drawn():
+    frame = proxy_frame()
+    frame.loc[frame.step == 1, "value"] = 1e-9
+    for line in plots.plot("llm_variance_proxy", frame).axes[0].get_lines():
+        assert line.get_xdata().min() == 2
+
+
+def test_methods_that_end_far_apart_have_a_logarithmic_axis():
+    frame = proxy_frame()
+    frame.loc[frame.method == "maxpo", "value"] /= 10
+    assert plots.plot("llm_variance_proxy", frame).axes[0].get_yscale() == "log"
 
 
 def test_one_seed_has_no_deviation():
