@@ -1,6 +1,8 @@
 """A tiny model's folder is an ordinary one of transformers."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -90,3 +92,14 @@ def test_another_folder_is_refused(tmp_path: Path):
     (tmp_path / "tokenizer.json").write_text(json.dumps({}))
     with pytest.raises(ValueError, match="'gpt2'"):
         load_model(tmp_path)
+
+
+def test_without_transformers_it_is_said_what_to_install(tmp_path: Path):
+    code = (
+        "import sys; sys.modules['transformers'] = None\n"
+        "from maxpo_bench.llm.tiny import base_model\n"
+        f"base_model('countdown', cache={str(tmp_path)!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "pip install 'maxpo-bench[llm]'" in done.stderr

@@ -16,7 +16,6 @@ import torch
 
 from maxpo_bench.envs.tasks import Task
 from maxpo_bench.llm.atomic_files import publish_text, publishing_folder, remove_unfinished, sync
-from maxpo_bench.llm.tiny.files import save_model
 from maxpo_bench.llm.tiny.pairs import PairSource, train_task
 from maxpo_bench.llm.tiny.pretraining import Pretraining, PretrainingSettings
 
@@ -106,6 +105,9 @@ def _make(
     count: Counter | None,
 ) -> None:
     """Pretrain and publish; only the holder of the lock is here."""
+    # Here: a model that is there needs no transformers, and where they are missing that is said before the work.
+    from maxpo_bench.llm.tiny.files import save_model
+
     unfinished = target.with_name(f"{target.name}.unfinished")
     unfinished.mkdir(exist_ok=True)
     remove_unfinished(unfinished)

@@ -6,11 +6,18 @@ import json
 from os import PathLike
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
-
 from maxpo_bench.llm.tiny.architecture import TinyArchitecture
 from maxpo_bench.llm.tiny.model import TinyLM
 from maxpo_bench.llm.tiny.tokenizer import CharTokenizer
+
+try:
+    from safetensors.torch import load_file, save_file
+    from transformers import GenerationConfig, LlamaConfig, PreTrainedTokenizerFast
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        f"a tiny model's folder is one of transformers, and {error.name} is missing: pip install 'maxpo-bench[llm]'",
+        name=error.name,
+    ) from error
 
 WEIGHTS = "model.safetensors"
 
@@ -32,8 +39,6 @@ def save_model(model: TinyLM, tokenizer: CharTokenizer, folder: str | PathLike[s
     Raises:
         ValueError: the tokenizer has another number of tokens than the model.
     """
-    from transformers import GenerationConfig
-
     if len(tokenizer) != model.architecture.vocab_size:
         raise ValueError(f"the tokenizer has {len(tokenizer)} tokens, the model {model.architecture.vocab_size}")
     folder = Path(folder)
@@ -55,8 +60,6 @@ def load_model(folder: str | PathLike[str]) -> tuple[TinyLM, CharTokenizer]:
         FileNotFoundError: the folder or one of its files is missing.
         ValueError: it holds another kind of model or tokenizer.
     """
-    from transformers import LlamaConfig, PreTrainedTokenizerFast
-
     folder = Path(folder)
     for name in ("config.json", WEIGHTS, "tokenizer.json"):
         if not (folder / name).is_file():

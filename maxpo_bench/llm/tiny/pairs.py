@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -157,7 +157,3 @@ def _pair(task: Task, index: int) -> Pair:
 
 def _generator(seed: int, *path: str | int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(derive_seed(seed, "pretraining", *path)))
-
-
-Batches = Callable[[int], list[Pair]]
-"""The pairs of a batch by its number."""
