@@ -194,18 +194,18 @@ def test_curves_are_means_over_windows():
 def test_a_sweep_trains_and_resumes(tmp_path):
     config = {
         "environments": [{"id": ENVIRONMENT, "kwargs": {"task": "countdown", "difficulty": 3}}],
-        "agents": [{"names": ["maxpo", "grpo"], "kwargs": dict(spec().agent_kwargs)}],
+        "agents": [{"names": ["maxpo"], "kwargs": dict(spec().agent_kwargs)}],
         "seeds": [5],
         "iterations": 3,
     }
     report = sweep.run(config, tmp_path, workers=1, progress=False, execute=EXECUTE)
     assert report.exit_code == 0
-    files = sorted((tmp_path / "runs").glob("*.json"))
-    found = {json.loads(path.read_text())["spec"]["agent"]: json.loads(path.read_text()) for path in files}
-    assert set(found) == {"maxpo", "grpo"}
-    assert found["maxpo"]["summary"]["base_pass@1"] == found["grpo"]["summary"]["base_pass@1"]
+    (path,) = (tmp_path / "runs").glob("*.json")
+    record = json.loads(path.read_text())
+    assert record["spec"]["agent"] == "maxpo"
+    assert {"pass@1", "base_pass@1"} <= set(record["summary"])
     again = sweep.run(config, tmp_path, workers=1, progress=False, execute=EXECUTE)
-    assert len(again.skipped) == 2
+    assert len(again.skipped) == 1
 
 
 def test_no_estimator_is_missing_from_what_can_be_trained(model):

@@ -125,11 +125,11 @@ def run_with_kills(run, folder, cache, rng, lines):
     return stages
 
 
-def test_killed_in_pretraining_in_training_and_in_the_evaluation(uninterrupted, tmp_path):
-    """Lines of the first call: 120 of pretraining, 3 of the base's evaluation, 10 of training, 3 of the evaluation."""
+def test_killed_in_pretraining_and_after_it(uninterrupted, tmp_path):
+    """Lines of an uninterrupted call: 120 of pretraining, 3 of the base's evaluation, 10 of training, 3 more."""
     rng = random.Random(0)
     cache = tmp_path / "cache"
-    stages = run_with_kills(SMALL, tmp_path / "runs", cache, rng, [rng.randint(1, 100), 123 + rng.randint(1, 9), 9])
+    stages = run_with_kills(SMALL, tmp_path / "runs", cache, rng, [rng.randint(1, 100), 123 + rng.randint(1, 11)])
     assert stages[0] == "pretraining"
     assert files_of(tmp_path / "runs") == files_of(uninterrupted)
 
