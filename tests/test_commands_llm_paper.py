@@ -376,6 +376,13 @@ def test_pretraining_seeds_make_one_family_and_benchmarks_have_the_papers_names(
     assert runs[0].options["config.nested.learning_rate"] == 0.1
 
 
+def test_a_model_of_the_paper_is_the_same_with_and_without_its_organisation(tmp_path):
+    write_run(tmp_path / "a", "base", 0, {"AMC23": [1]}, model="Qwen/Qwen2.5-Math-7B")
+    write_run(tmp_path / "b", "maxpo", 0, {"AMC23": [1]}, model="qwen2.5-math-7b")
+    runs, _ = read_runs([tmp_path])
+    assert {(run.model, run.family) for run in runs} == {("Qwen2.5-Math-7B", "Qwen2.5-Math-7B")}
+
+
 def test_a_report_replaces_an_earlier_one_of_either_kind(tiny, tmp_path):
     samples = tiny / "maxpo-0" / "evaluation"
     out = tmp_path / "out"

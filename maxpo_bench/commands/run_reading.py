@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from maxpo_bench.evaluation.paper_reference import printed_benchmark
+from maxpo_bench.evaluation.paper_reference import printed_benchmark, printed_model
 from maxpo_bench.evaluation.reading import ENDINGS, read_samples
 from maxpo_bench.evaluation.run import BASE, EvaluatedRun, Scalar, canonical_method
 from maxpo_bench.evaluation.samples import ScoredSamples
@@ -66,7 +66,7 @@ def _read(name: str, run: RunFolder, info: RunInfo) -> EvaluatedRun:
     steps = sorted(by_step)
     return EvaluatedRun(
         name,
-        info.model,
+        _model(info.model),
         _family(info),
         method,
         info.k,
@@ -121,10 +121,15 @@ def _benchmark(name: str, file: Path, benchmarks: int) -> str:
     return printed_benchmark(name) or (name if benchmarks > 1 else printed_benchmark(stem) or stem)
 
 
+def _model(name: str) -> str:
+    """Return the paper's name of a model where it has one: with its organisation or without, it is the same model."""
+    return printed_model(name) or name
+
+
 def _family(info: RunInfo) -> str:
     """Return the model's name without the seed of its pretraining."""
     seed = info.config.get("pretraining_seed")
-    return re.sub(rf"-pretraining{seed}$", "", info.model) if isinstance(seed, int) else info.model
+    return re.sub(rf"-pretraining{seed}$", "", info.model) if isinstance(seed, int) else _model(info.model)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Scalar]]:

@@ -1,5 +1,7 @@
 """Evaluation of scored samples, without any model: pass@k and max@k with intervals, differences, support.
 
+Of several training runs: means over seeds, paired comparisons, the variance proxy, the paper's Tables 2 and 3.
+
 From Python::
 
     from maxpo_bench.evaluation import make_report, pass_at_k, read_samples
@@ -23,20 +25,27 @@ if TYPE_CHECKING:
     from maxpo_bench.evaluation.passk import exact_pass_at_k, pass_at_k, sampling_error
     from maxpo_bench.evaluation.reading import read_samples
     from maxpo_bench.evaluation.report import MethodResult, Report, make_report
+    from maxpo_bench.evaluation.run import EvaluatedRun
+    from maxpo_bench.evaluation.run_means import Intervals
+    from maxpo_bench.evaluation.run_report import RunReport, make_run_report
     from maxpo_bench.evaluation.samples import ScoredSamples
     from maxpo_bench.evaluation.support import Support, support_of, unseen_bound
 
 __all__ = [
     "Curves",
+    "EvaluatedRun",
+    "Intervals",
     "MethodResult",
     "Point",
     "Report",
+    "RunReport",
     "ScoredSamples",
     "Support",
     "doubling_ks",
     "estimate_curves",
     "exact_pass_at_k",
     "make_report",
+    "make_run_report",
     "max_at_k",
     "pass_at_k",
     "read_samples",
@@ -47,15 +56,19 @@ __all__ = [
 
 _MODULES = {
     "Curves": "curves",
+    "EvaluatedRun": "run",
+    "Intervals": "run_means",
     "MethodResult": "report",
     "Point": "curves",
     "Report": "report",
+    "RunReport": "run_report",
     "ScoredSamples": "samples",
     "Support": "support",
     "doubling_ks": "curves",
     "estimate_curves": "curves",
     "exact_pass_at_k": "passk",
     "make_report": "report",
+    "make_run_report": "run_report",
     "max_at_k": "maxk",
     "pass_at_k": "passk",
     "read_samples": "reading",
