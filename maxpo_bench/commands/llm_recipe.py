@@ -73,11 +73,10 @@ def train_recipe(
     """
     from maxpo_bench.llm.recipes import load_recipe
 
-    recipe = load_recipe(name, settings)
     if dry_run:
         from maxpo_bench.llm.recipes import plan
 
-        planned = plan(recipe)
+        planned = plan(name, settings=settings)
         if is_first_process():
             print(json.dumps(planned.to_dict(), indent=2) if as_json else "\n".join(planned.lines()))
         return 0
@@ -85,6 +84,7 @@ def train_recipe(
     from maxpo_bench.llm.recipes import run
     from maxpo_bench.llm.recipes.running import run_path
 
+    recipe = load_recipe(name, settings)
     folder = out or run_path(recipe)
     with counting("steps", quiet=quiet or not is_first_process()) as bar:
         summary = run(recipe, folder, progress=bar)

@@ -417,7 +417,7 @@ def test_the_dry_run_says_what_is_missing_and_how_to_get_it(monkeypatch, capsys)
         "batch      1,024 questions x 8 = 8,192 completions, in steps of 256 questions = 2,048 completions",
         "devices    8 GPUs: 4 completions at once, 64 times per optimiser step",
         "pip install 'maxpo-bench[llm,vllm]'",
-        "gpu: 8 of 80 GB are wanted, 0 are there",
+        "gpu: 8 of 80 GB wanted, 0 there",
         "weights: Qwen/Qwen2.5-Math-7B is not on this machine",
         "hf download Qwen/Qwen2.5-Math-7B; from a folder: --set model.name=FOLDER",
         "data: ",
@@ -440,7 +440,7 @@ def test_the_dry_run_where_nothing_is_missing(own, tmp_path, capsys, monkeypatch
     (folder / "model.safetensors").touch()
     train_recipe(str(own), None, [f"model.name={folder}"], dry_run=True)
     text = capsys.readouterr().out
-    assert "nothing is missing; to start: maxpo-bench llm train --recipe own" in text
+    assert f"nothing is missing; to start: maxpo-bench llm train --recipe {own} --set model.name={folder}\n" in text
     assert "memory of each device: unknown" in text
 
 
@@ -453,6 +453,16 @@ def test_too_little_memory_is_said(monkeypatch):
     found = {entry.what: str(entry) for entry in plan("qwen2.5-math-7b").missing}
     assert "gpu" not in found
     assert "are needed on each device, it has 24 GB" in found["memory"]
+
+
+def test_settings_are_for_recipes_by_name():
+    planned = plan("tiny-countdown", settings=["training.seed=4", "data.options.size=100"], look=False)
+    assert planned.recipe.training.seed == 4
+    assert planned.command().endswith("--recipe tiny-countdown --set training.seed=4 --set data.options.size=100")
+    with pytest.raises(ValueError, match="settings change a recipe as it is loaded"):
+        plan(planned.recipe, settings=["training.seed=4"])
+    with pytest.raises(ValueError, match="settings change a recipe as it is loaded"):
+        run(planned.recipe, settings=["training.seed=4"])
 
 
 def test_a_run_lists_what_is_missing_before_any_work(own, monkeypatch, tmp_path):

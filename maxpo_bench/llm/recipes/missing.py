@@ -83,7 +83,7 @@ def _devices(recipe: Recipe, memory: MemoryEstimate | None) -> Iterator[Missing]
             if there
             else "--set hardware.gpus=0 runs on the CPU, which does for the smallest models only"
         )
-        yield Missing("gpu", f"{wanted} of {recipe.hardware.memory_gb:g} GB are wanted, {there} are there", fewer)
+        yield Missing("gpu", f"{wanted} of {recipe.hardware.memory_gb:g} GB wanted, {there} there", fewer)
     sizes = [torch.cuda.get_device_properties(index).total_memory / GB for index in range(there)]
     limit = min(sizes, default=recipe.hardware.memory_gb)
     if memory is not None and memory.peak / GB > limit:

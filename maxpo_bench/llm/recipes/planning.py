@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -49,6 +51,8 @@ class Plan:
         memory: of each device; None where nothing is known of the model's sizes.
         disk: bytes of the checkpoints that are kept, one more while it is written, and of the model; None likewise.
         missing: what this machine lacks.
+        name: by which it was asked for, on the command line.
+        changes: the settings that the recipe was changed by.
     """
 
     recipe: Recipe
@@ -60,13 +64,16 @@ class Plan:
     memory: MemoryEstimate | None
     disk: float | None
     missing: tuple[Missing, ...]
+    name: str = ""
+    changes: tuple[str, ...] = ()
 
     def command(self) -> str:
         """Return the command that starts the run on this many devices."""
         name = "maxpo-bench"
         if self.batch.processes > 1:
             name = f"accelerate launch --num_processes {self.batch.processes} -m maxpo_bench.cli"
-        return f"{name} llm train --recipe {self.recipe.full_name}"
+        changes = [part for change in self.changes for part in ("--set", change)]
+        return shlex.join([*name.split(), "llm", "train", "--recipe", self.name, *changes])
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
@@ -91,11 +98,18 @@ class Plan:
         return plan_lines(self)
 
 
-def plan(recipe: Recipe | str | os.PathLike[str], *, processes: int | None = None, look: bool = True) -> Plan:
+def plan(
+    recipe: Recipe | str | os.PathLike[str],
+    *,
+    settings: Sequence[str] = (),
+    processes: int | None = None,
+    look: bool = True,
+) -> Plan:
     """Return what a recipe comes to; nothing is loaded or trained.
 
     Args:
-        recipe: a recipe, or its name.
+        recipe: a recipe, or its name or file.
+        settings: changes of a recipe that is given by its name, as for `load_recipe`.
         processes: devices; None for as many as the recipe is written for.
         look: whether this machine is searched for what is missing, which reads the data set; else `missing` is empty.
 
@@ -103,7 +117,7 @@ def plan(recipe: Recipe | str | os.PathLike[str], *, processes: int | None = Non
         UnknownNameError: no such recipe, method or template.
         ValueError: the batch does not divide, the group is too small for K, or settings contradict each other.
     """
-    chosen = recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+    chosen = as_recipe(recipe, settings)
     get_template(chosen.model.template)
     if chosen.lora is not None and chosen.hardware.shard:
         raise ValueError("adapters are not sharded: leave out [lora], or --set hardware.shard=false")
@@ -116,18 +130,33 @@ def plan(recipe: Recipe | str | os.PathLike[str], *, processes: int | None = Non
     memory = shape and estimate_memory(
         chosen, shape, processes=batch.processes, on_gpu=on_gpu, completions=batch.completions
     )
-    settings = trl_settings(chosen, batch, on_gpu=on_gpu)
+    arguments = trl_settings(chosen, batch, on_gpu=on_gpu)
     return Plan(
         recipe=chosen,
         on_gpu=on_gpu,
         batch=batch,
-        settings=settings,
-        steps=settings["max_steps"],
+        settings=arguments,
+        steps=arguments["max_steps"],
         tokens=_tokens(chosen, batch),
         memory=memory,
         disk=shape and _disk(chosen, shape),
         missing=tuple(find_missing(chosen, memory)) if look else (),
+        name=chosen.full_name if isinstance(recipe, Recipe) else os.fspath(recipe),
+        changes=tuple(settings),
     )
+
+
+def as_recipe(recipe: Recipe | str | os.PathLike[str], settings: Sequence[str] = ()) -> Recipe:
+    """Return the recipe of a name or file with changes, or the recipe itself.
+
+    Raises:
+        ValueError: there are changes of a recipe that is loaded already; and as for `load_recipe`.
+    """
+    if not isinstance(recipe, Recipe):
+        return load_recipe(recipe, settings)
+    if settings:
+        raise ValueError("settings change a recipe as it is loaded: give them to load_recipe")
+    return recipe
 
 
 def as_json(recipe: Recipe) -> dict[str, Any]:

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from maxpo_bench.llm.methods import get_method
-from maxpo_bench.llm.recipes.loading import load_recipe
 from maxpo_bench.llm.recipes.missing import Missing, missing_machine
 from maxpo_bench.llm.recipes.models import model_label, require_model
-from maxpo_bench.llm.recipes.planning import Plan, as_json, plan
+from maxpo_bench.llm.recipes.planning import Plan, as_json, as_recipe, plan
 from maxpo_bench.llm.recipes.prompts_data import build_dataset
 from maxpo_bench.llm.recipes.questions import Questions, load_questions
 from maxpo_bench.llm.recipes.schema import TINY, Recipe
@@ -81,12 +80,7 @@ def run(
         RunFolderError: the folder holds another run, or another process writes to it.
         ValueError: the recipe does not fit together, or another number of devices was started than it is written for.
     """
-    if isinstance(recipe, Recipe):
-        if settings:
-            raise ValueError("settings change a recipe as it is loaded: give them to load_recipe")
-        chosen = recipe
-    else:
-        chosen = load_recipe(recipe, settings)
+    chosen = as_recipe(recipe, settings)
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     _check_processes(chosen, processes)
     planned = plan(chosen, processes=processes, look=False)
