@@ -228,6 +228,15 @@ def test_one_seed_decides_nothing(tmp_path):
     assert any("one run of each: none over seeds" in finding.measured[0] for finding in found.values())
 
 
+def test_levels_of_more_runs_than_pairs_say_so(tmp_path):
+    for method, seeds in (("maxpo", (0, 1)), ("pkpo", (0, 1, 2))):
+        for seed in seeds:
+            write_run(tmp_path / f"{method}-{seed}", method, seed, {"countdown": [3 + seed, 1]}, n=64)
+    (finding,) = (f for text, f in verdicts(tmp_path).items() if "pass@1 " in text)
+    assert finding.measured[0].startswith("+0.0 points; 95 % intervals: over 2 seeds, paired")
+    assert finding.measured[1] == ("MaxPO 3.5, PKPO 3.9 over all runs, the difference is that of pairs; no difference")
+
+
 @pytest.mark.parametrize(
     ("sign", "seeds", "problems", "verdict"),
     [

@@ -195,14 +195,16 @@ def _difference_text(estimate: Estimate, means: Means, confidence: float) -> str
 
 
 def _levels(model: ModelReport, each: Comparison, name: str, k: int) -> str:
-    """Return "MaxPO 21.7, PKPO 19.6"."""
+    """Return "MaxPO 21.7, PKPO 19.6", and say where these are of more runs than the difference."""
     parts: list[str] = []
     for series in (each.of, each.against):
         means = model.pass_at_k[series.label].get(name)
         point = None if means is None else means.at(k)
         if point is not None:
             parts.append(f"{series.label} {100 * point.mean:.1f}")
-    return ", ".join(parts)
+    pairs = each.differences[name]
+    has_more = pairs.paired and max(len(each.of.runs), len(each.against.runs)) > pairs.runs
+    return ", ".join(parts) + (" over all runs, the difference is that of pairs" if has_more else "")
 
 
 def _direction(sign: int, estimate: Estimate) -> str:
