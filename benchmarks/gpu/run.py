@@ -32,6 +32,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument(
         "--figures", choices=("paper", "quick", "none"), default="paper", help="size of the figure commands' run"
     )
+    parser.add_argument(
+        "--language-model", choices=("0.1B", "0.5B", "none"), default="0.1B", help="parameters of the language model"
+    )
     options = parser.parse_args(arguments)
     if options.rounds < 1 or options.burst <= 0:
         parser.error("--rounds must be at least 1 and --burst positive")
@@ -102,6 +105,18 @@ def draw_figures(size: str, folder: Path) -> Any:
     return Command(line, done.returncode, time.perf_counter() - started, tail)
 
 
+def fine_tune(size: str) -> tuple[list[dict[str, Any]], list[Any], dict[str, str]]:
+    """Time TRL's trainer and ours on a language model, and return rows, bars and why there are none."""
+    import gpu_llm
+
+    if size == "none":
+        return [], [], {"language model": "not asked for"}
+    reason = gpu_llm.why_not()
+    if reason:
+        return [], [], {"language model": reason}
+    return *gpu_llm.measure(size, "cuda"), {}
+
+
 def describe() -> dict[str, Any]:
     """Describe the device beside the host."""
     import torch
@@ -141,7 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows += timed
         left_out |= refused
     command = None if options.figures == "none" else draw_figures(options.figures, options.out / "figures")
-    bars = speed_bars(rows) + other_bars(agreement, built, graphs, command)
+    language, language_bars, absent = fine_tune(options.language_model)
+    left_out |= absent
+    bars = speed_bars(rows) + other_bars(agreement, built, graphs, command) + language_bars
     show_bars(bars, Console(width=None if sys.stdout.isatty() else 120))
     setting = {
         "meanings": MEANINGS,
@@ -152,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     }
     if options.out is not None:
         report = build_report(rows, agreement, bars, command, described=described, left_out=left_out, setting=setting)
-        write_json(options.out / "gpu.json", report)
+        write_json(options.out / "gpu.json", {**report, "language model": language})
         save(time_figure(rows, described, options.seed), options.out, "gpu", ("png", "svg"))
     return 1 if any(bar.is_met is False for bar in bars) else 0
 

@@ -17,7 +17,7 @@ import torch
 from gpu_clock import interleaved_bursts
 from gpu_figure import STYLES, size_label, time_figure
 from gpu_report import COPY, GRAPH, KERNEL, OP, SORT, TORCH_PATH, Command, other_bars, speed_bars, timing_rows
-from measuring import Timing
+from measuring import Bar, Timing
 
 from maxpo_bench.estimators import ei_l2o, torch_kernel
 
@@ -195,12 +195,16 @@ def test_main_writes_report_and_figure(monkeypatch, tmp_path, capsys, slower, co
 
     monkeypatch.setattr(gpu_run, "measure_size", measured)
     monkeypatch.setattr(gpu_run, "draw_figures", lambda size, folder: Command(f"{size} {folder.name}", 0, 1.0))
+    speed = {"name": "ours", "tokens_per_second": 1.0}
+    monkeypatch.setattr(gpu_run, "fine_tune", lambda size: ([speed], [Bar("ours over TRL", 1.01, 1.0)], {}))
     assert gpu_run.main(["--out", str(tmp_path)]) == code
     assert ("MISSED" in capsys.readouterr().out) == bool(code)
     report = json.loads((tmp_path / "gpu.json").read_text())
     assert report["machine"]["device"] == "Made-up GPU"
     assert len(report["times"]) == len(rows)
     assert len(report["not measured"]) == len(gpu_run.SIZES)
+    assert report["language model"] == [speed]
+    assert report["bars"][-1]["what"] == "ours over TRL"
     assert report["figure command"]["line"] == "paper figures"
     assert {bar["is_met"] for bar in report["bars"]} == ({True} if code == 0 else {True, False})
     assert (tmp_path / "gpu.png").stat().st_size > 10_000
