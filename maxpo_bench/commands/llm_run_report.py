@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from maxpo_bench.commands.run_reading import holds_runs, read_runs
@@ -65,8 +66,6 @@ def run_of_runs(
             f"{', '.join(refused)} is for files of scored samples: runs say their methods and benchmarks "
             "themselves, and are compared with the run of method 'base'"
         )
-    from dataclasses import replace
-
     runs, notes = read_runs(folders)
     report = make_run_report(
         runs, ks=ks, common=common, skip_short=skip_short, support_at=support_at, intervals=intervals
