@@ -281,6 +281,6 @@ def test_killed_at_random_moments_nothing_is_lost_doubled_or_changed(folder, tmp
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["killed"] >= 3
-    assert told["moments"] >= 3, "kills fell between different problems"
+    assert told["moments"] >= 3, "at different lengths of the file"
     assert (tmp_path / "killed.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
-    assert len(rows_of(tmp_path / "killed.jsonl")) == 16 * 64
+    assert len(rows_of(tmp_path / "killed.jsonl")) == 12 * 64
