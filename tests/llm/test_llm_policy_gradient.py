@@ -172,7 +172,7 @@ def prepared(policy, rollout, advantages):
 @pytest.mark.parametrize(("aggregation", "loss_type"), [("sum", "dr_grpo"), ("sequence", "grpo")])
 @pytest.mark.parametrize("per_token", [False, True])
 def test_it_is_the_gradient_of_trls_loss_and_of_ours(folder, tmp_path, aggregation, loss_type, per_token):
-    """The mean over completions of sum_t A grad log p; TRL's Dr. GRPO divides by its limit of tokens besides, 6 here."""
+    """The mean over completions of sum_t A grad log p; TRL's Dr. GRPO also divides by its limit of tokens, 6."""
     policy = policy_of(folder, aggregation=aggregation)
     rollout = rollout_of(policy)
     rows = len(rollout.returns)

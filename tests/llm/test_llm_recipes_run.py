@@ -214,7 +214,9 @@ def test_the_tiny_recipe_takes_two_steps(variant, tiny_base, tmp_path, monkeypat
 @pytest.mark.parametrize("name", IN_PLACE)
 def test_prompts_have_the_models_template_and_completions_its_end(name, models, questions, tmp_path):
     recipe = load_recipe(name, small(models, questions, name))
-    trainer, record = make_trainer(plan(recipe, look=False), load_questions(recipe.data), tmp_path)
+    trainer, record = make_trainer(
+        plan(recipe, look=False), load_questions(recipe.data), models / IN_PLACE[name], tmp_path
+    )
     row = next(row for row in trainer.train_dataset if row["problem_id"] == "sums/3")
     assert row["answer"] == "6"
     (tokens,), _, _ = trainer._tokenize_prompts([row["prompt"]])
@@ -281,6 +283,36 @@ def test_an_interrupted_run_goes_on_to_the_same_end(models, questions, graded, t
     assert (graded, summary["steps"]) == ([], 6)
     with pytest.raises(RunFolderError, match=r"recipe\.training\.seed is 0 there, 1 here"):
         run("0.5b-24gb:maxpo", whole.path, settings=[*settings, "training.seed=1"])
+
+
+@pytest.mark.parametrize("adapters", [[], ["lora.rank=2"]])
+def test_a_run_killed_before_its_model_is_published_publishes_it(adapters, models, questions, graded, tmp_path):
+    import shutil
+
+    settings = [*small(models, questions, "0.5b-24gb"), *adapters]
+    folder = RunFolder(tmp_path / "run")
+    run("0.5b-24gb:maxpo", folder.path, settings=settings)
+    log, summary, trained = folder.log(), folder.summary(), weights(folder.model_path)
+    assert not same(trained, weights(models / "qwen-instruct"))
+    shutil.rmtree(folder.model_path)
+    folder.summary_path.unlink()
+    (folder.path / ".model-abc.tmp").mkdir()  # what a killed writer leaves
+    graded.clear()
+    assert run("0.5b-24gb:maxpo", folder.path, settings=settings) == summary
+    assert (graded, folder.log()) == ([], log)
+    assert same(weights(folder.model_path), trained)
+    assert not (folder.path / ".model-abc.tmp").exists()
+
+
+def test_the_model_is_an_ordinary_one(models, questions, graded, tmp_path):
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    run("qwen2.5-math-7b", tmp_path / "run", settings=small(models, questions, "qwen2.5-math-7b"))
+    names = {path.name for path in (tmp_path / "run" / "model").iterdir()}
+    assert names == {path.name for path in (models / "qwen").iterdir()}
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "model")
+    assert model.config.model_type == "qwen2"
+    assert AutoTokenizer.from_pretrained(tmp_path / "run" / "model").chat_template == CHATML
 
 
 def test_adapters_are_merged_into_an_ordinary_model(models, questions, graded, tmp_path):

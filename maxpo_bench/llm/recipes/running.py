@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -15,6 +14,7 @@ from maxpo_bench.llm.recipes.missing import Missing, missing_machine
 from maxpo_bench.llm.recipes.models import model_label, require_model
 from maxpo_bench.llm.recipes.planning import Plan, as_json, as_recipe, plan
 from maxpo_bench.llm.recipes.prompts_data import build_dataset
+from maxpo_bench.llm.recipes.publishing import publish_model
 from maxpo_bench.llm.recipes.questions import Questions, load_questions
 from maxpo_bench.llm.recipes.schema import TINY, Recipe
 from maxpo_bench.llm.recipes.settings import make_config
@@ -113,28 +113,32 @@ def _train(planned: Plan, folder: RunFolder, is_main: bool, progress: Progress |
     from maxpo_bench.llm.training import last_complete_checkpoint
 
     questions = load_questions(planned.recipe.data)
-    trainer, data = make_trainer(planned, questions, folder.path, progress=progress)
+    source = _model_folder(planned.recipe, questions, progress)
+    trainer, data = make_trainer(planned, questions, source, folder.path, progress=progress)
     if is_main:
         folder.begin(_info(planned, data))
     checkpoint = last_complete_checkpoint(folder.path)
-    if checkpoint is None or trainer.args.max_steps > int(checkpoint.name.rpartition("-")[2]):
+    # At the last step already, transformers' trainer would take one more.
+    if checkpoint is None or checkpoint.name != f"checkpoint-{planned.steps}":
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
-    _save_model(trainer, folder, is_main)
+        checkpoint = last_complete_checkpoint(folder.path)
+    if is_main and checkpoint is not None:
+        publish_model(checkpoint, source, folder)
 
 
 def make_trainer(
-    planned: Plan, questions: Questions, folder: Path, *, progress: Progress | None = None
+    planned: Plan, questions: Questions, source: Path, folder: Path, *, progress: Progress | None = None
 ) -> tuple[EstimatorGRPOTrainer, dict[str, Any]]:
     """Return the trainer of a plan, and the record of what it trains on.
 
     Args:
         planned: of `plan`.
         questions: of `load_questions`.
+        source: folder of the model.
         folder: of the run; checkpoints and the log go there.
         progress: told (steps done, steps in all).
 
     Raises:
-        MissingModelError: the model is not there.
         ValueError: prompts do not fit the tokenizer, or there are fewer questions than a batch takes.
     """
     from transformers import AutoTokenizer, PrinterCallback
@@ -145,7 +149,6 @@ def make_trainer(
     from maxpo_bench.llm.training import EstimatorGRPOTrainer, GradientStatistics
 
     recipe = planned.recipe
-    source = _model_folder(recipe, questions, progress)
     tokenizer = AutoTokenizer.from_pretrained(source, padding_side="left", truncation_side="left")
     dataset, too_long = build_dataset(
         questions.problems, recipe.model.template, tokenizer, recipe.sampling.prompt_tokens
@@ -207,31 +210,6 @@ def _info(planned: Plan, data: Any) -> RunInfo:
         recipe=recipe.full_name,
         config={"recipe": as_json(recipe), "trl": planned.settings, "data": data},
     )
-
-
-def _save_model(trainer: EstimatorGRPOTrainer, folder: RunFolder, is_main: bool) -> None:
-    """Publish the final model; adapters are merged into it, so that it is an ordinary one."""
-    parts = folder.path / ".model-parts.tmp"
-    if trainer.args.should_save:
-        shutil.rmtree(parts, ignore_errors=True)
-    trainer.accelerator.wait_for_everyone()
-    model: Any = trainer.accelerator.unwrap_model(trainer.model)
-    if hasattr(model, "merge_and_unload"):
-        if is_main:
-            model.merge_and_unload().save_pretrained(parts)
-            tokenizer: Any = trainer.processing_class
-            tokenizer.save_pretrained(parts)
-    else:
-        trainer.save_model(str(parts))
-    trainer.accelerator.wait_for_everyone()
-    if is_main:
-        folder.save_model(lambda target: _move(parts, target))
-        shutil.rmtree(parts)
-
-
-def _move(source: Path, target: Path) -> None:
-    for path in list(source.iterdir()):
-        path.rename(target / path.name)
 
 
 def _summary(folder: RunFolder) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def draw(size: TinyLMSize, rows: Sequence[Row]) -> Drawn:
 def _caption(size: TinyLMSize) -> str:
     tuning = count_text([size.tuning], "other seed")
     return (
-        f"{size.note}A Llama of a third of a million parameters, pretrained on countdown with {size.difficulty} "
+        f"{size.note}A Llama of 0.3 million parameters, pretrained on countdown with {size.difficulty} "
         f"numbers, then {size.steps} optimisation steps of {size.groups_per_step} questions with n = "
         f"{size.group_size}, K = {size.k}, by Adam. {size.seeds} seeds, each with a pretraining, training problems and "
         f"held-out problems of its own (seed {size.seed}); learning rates chosen by pass@{size.k} among "
