@@ -15,7 +15,7 @@ from maxpo_bench.registry import suggest
 
 ROLES = ("problem", "answer", "id", "level", "subject")
 
-_PROBLEM_NAMES = ("problem", "question", "prompt")
+_PROBLEM_NAMES = ("problem", "question")
 _ANSWER_NAMES = ("answer", "ground_truth", "final_answer")
 _ID_NAMES = ("id", "unique_id")
 # The layout of a data folder. Where a row has `answer_tex`, that is the answer as it is graded.
@@ -53,7 +53,7 @@ def guessed_columns(raw: RawRows, mapping: Mapping[str, str] | None, answer_from
             raise ColumnError(f"{raw.source} has no column {column!r} for {role}: it has {_listed(raw.columns)}")
     if answer_from is not None and answer_from not in ANSWERS_FROM:
         raise ValueError(f"answer_from must be one of {', '.join(ANSWERS_FROM)}, got {answer_from!r}")
-    problem = mapping.get("problem") or _only(raw, "problem", _PROBLEM_NAMES)
+    problem = mapping.get("problem") or _only(raw, "problem", _PROBLEM_NAMES, or_else="prompt")
     answer = mapping.get("answer") or _only(raw, "answer", _ANSWER_NAMES, or_else="solution")
     key = mapping.get("id") or next((name for name in _ID_NAMES if name in raw.columns), None)
     columns = Columns(problem, answer, answer_from or _guessed_reading(raw, answer), key)

@@ -90,6 +90,11 @@ def test_common_columns_are_guessed(folder, row, answer):
     assert load_problems(write(folder / "own.jsonl", [row]))[0].answer == answer
 
 
+def test_a_prompt_beside_the_problem_is_not_read(folder):
+    row = {"problem": "p", "prompt": "p, step by step", "answer": "1"}
+    assert load_problems(write(folder / "own.jsonl", [row]))[0].question == "p"
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
