@@ -27,7 +27,8 @@ ALLOWED = {
     "leaderboard": BASE | {"estimators", "objectives", "stats", "moments", "agents", "envs", "sweep"},
     "plots": BASE | {"estimators", "stats", "comparison", "evaluation", "moments", "agents", "envs", "sweep"},
     "reproduce": BASE
-    | {"estimators", "objectives", "stats", "moments", "agents", "envs", "llm", "sweep", "plots", "leaderboard"},
+    | {"estimators", "objectives", "stats", "moments", "evaluation", "agents", "envs", "llm", "sweep"}
+    | {"plots", "leaderboard"},
 }
 ABOVE_ALL = {"cli", "commands", "__init__"}
 NEVER = {

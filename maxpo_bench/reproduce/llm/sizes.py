@@ -39,7 +39,7 @@ class TinyLMSize:
     tuning: int = 2
     seed: int = 0
     methods: tuple[str, ...] = METHODS
-    learning_rates: tuple[float, ...] = (2e-5, 5e-5, 1e-4, 2e-4)
+    learning_rates: tuple[float, ...] = (1e-5, 2e-5, 5e-5, 1e-4)
     k: int = 4
     group_size: int = 16
     groups_per_step: int = 32
