@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 import torch
@@ -16,13 +16,9 @@ from maxpo_bench.agents.token_policy import TokenPolicy
 from maxpo_bench.envs import UnicodeText
 from maxpo_bench.llm.completion import Completion, shared_prompts
 from maxpo_bench.llm.policy_model import base_of, load_base, made_of
-from maxpo_bench.llm.sampling_entropy import EntropyRecorder
 from maxpo_bench.llm.tiny.sampling import sample_by
 from maxpo_bench.llm.token_gradient import TOKENS_PER_PASS, TokenBatch, gradient_of
 from maxpo_bench.registry import suggest
-
-if TYPE_CHECKING:
-    from maxpo_bench.llm.tiny.model import TinyLM
 
 Aggregation = Literal["sum", "sequence"]
 
@@ -189,16 +185,15 @@ class LMPolicy(TokenPolicy):
 
     def _complete(self, prompts: Sequence[Sequence[int]], uniforms: torch.Tensor, top_p: float) -> list[Completion]:
         """Return the completions that uniform numbers `[m, limit]` decide; see `maxpo_bench.llm.tiny.sampling`."""
-        recorder = EntropyRecorder(self.model, self.temperature, len(uniforms) // len(prompts))
         drawn = sample_by(
-            cast("TinyLM", recorder),
+            self.model,
             prompts,
             uniforms,
             eos_id=self.tokenizer.eos_id,
             temperature=self.temperature,
             top_p=top_p,
         )
-        logprobs, entropies = drawn.logprobs.numpy(), recorder.entropies().numpy()
+        logprobs, entropies = drawn.logprobs.numpy(), drawn.entropies.numpy()
         return [
             Completion(self.tokenizer.decode(row), tuple(row), logprobs[i, : len(row)], entropies[i, : len(row)])
             for i, row in enumerate(drawn.completions())

@@ -104,14 +104,14 @@ def test_completions_have_the_probabilities_of_transformers_filters(
 def test_one_draw_is_the_inverse_of_the_cumulative_distribution():
     logits = torch.tensor([0.1, 0.2, 0.3, 0.4]).log()
     uniforms = torch.tensor([0.0, 0.0999, 0.1001, 0.2999, 0.3001, 0.5999, 0.6001, 1 - 2**-53], dtype=torch.float64)
-    tokens, logprobs = choose(logits.expand(8, 4), uniforms)
+    tokens, logprobs, _ = choose(logits.expand(8, 4), uniforms)
     assert tokens.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
     torch.testing.assert_close(logprobs, logits[tokens])
 
 
 def test_a_token_of_probability_zero_is_never_drawn():
     logits = torch.tensor([[-torch.inf, 0.0, -torch.inf, 0.0, -torch.inf]]).expand(4, 5)
-    tokens, _ = choose(logits, torch.tensor([0.0, 0.4999, 0.5, 1 - 2**-53], dtype=torch.float64))
+    tokens, *_ = choose(logits, torch.tensor([0.0, 0.4999, 0.5, 1 - 2**-53], dtype=torch.float64))
     assert tokens.tolist() == [1, 1, 3, 3]
 
 
@@ -163,12 +163,13 @@ def test_drawing_stops_when_all_rows_have_ended(model: TinyLM):
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.6])
-def test_logprobs_are_those_of_scoring_whatever_top_p(model: TinyLM, temperature: float):
+def test_logprobs_and_entropies_are_those_of_scoring_whatever_top_p(model: TinyLM, temperature: float):
     samples = sample(
         model, PROMPTS, 32, max_new_tokens=6, generator=generator(), eos_id=EOS, temperature=temperature, top_p=0.9
     )
-    scored = token_logprobs(model, PROMPTS, samples.tokens, temperature=temperature).logprobs
-    torch.testing.assert_close(samples.logprobs, scored.detach() * samples.mask, rtol=0, atol=1e-5)
+    scored = token_logprobs(model, PROMPTS, samples.tokens, temperature=temperature)
+    for drawn, found in ((samples.logprobs, scored.logprobs), (samples.entropies, scored.entropies)):
+        torch.testing.assert_close(drawn, found.detach() * samples.mask, rtol=0, atol=1e-5)
 
 
 def test_drawn_tokens_can_be_differentiated_through(model: TinyLM):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -22,11 +23,13 @@ class Samples:
         mask: True at tokens that were drawn, the end-of-sequence token included, [P*n, T].
         logprobs: log-probability of each drawn token under the model at the temperature, before top-p, [P*n, T]; 0 at
             padding. What `token_logprobs` gives for these tokens.
+        entropies: of the distribution at each drawn token, in nats, of the same distribution, [P*n, T]; 0 at padding.
     """
 
     tokens: Tensor
     mask: Tensor
     logprobs: Tensor
+    entropies: Tensor
 
     @property
     def lengths(self) -> Tensor:
@@ -114,24 +117,24 @@ def sample_by(
         raise ValueError(f"eos_id must be in 0 to {model.architecture.vocab_size - 1}, got {eos_id}")
     tokens = torch.full((rows, most), eos_id if pad_id is None else pad_id)
     mask = torch.zeros((rows, most), dtype=torch.bool)
-    logprobs = torch.zeros(rows, most)
+    logprobs, entropies = torch.zeros(2, rows, most)
     # What is written to was made outside, so that autograd may use it later.
     with torch.inference_mode():
-        length = _draw(model, prompts, uniforms, (tokens, mask, logprobs), eos_id, temperature, top_p)
-    return Samples(tokens[:, :length].contiguous(), mask[:, :length].contiguous(), logprobs[:, :length].contiguous())
+        length = _draw(model, prompts, uniforms, (tokens, mask, logprobs, entropies), eos_id, temperature, top_p)
+    return Samples(*(found[:, :length].contiguous() for found in (tokens, mask, logprobs, entropies)))
 
 
 def _draw(
     model: TinyLM,
     prompts: Sequence[Sequence[int]],
     uniforms: Tensor,
-    found: tuple[Tensor, Tensor, Tensor],
+    found: tuple[Tensor, Tensor, Tensor, Tensor],
     eos_id: int,
     temperature: float,
     top_p: float,
 ) -> int:
-    """Fill tokens, mask and log-probabilities; return the length of the longest row."""
-    tokens, mask, logprobs = found
+    """Fill tokens, mask, log-probabilities and entropies; return the length of the longest row."""
+    tokens, mask, logprobs, entropies = found
     rows, most = uniforms.shape
     repeats = rows // len(prompts)
     weights = model.fused()
@@ -141,10 +144,11 @@ def _draw(
     attention = CachedAttention(prefix.keys_values, repeats, prefix.lengths, most - 1)
     is_open = torch.ones(rows, dtype=torch.bool)
     for step in range(most):
-        drawn, scores = choose(logits, uniforms[:, step], temperature, top_p)
+        drawn, scores, entropy = choose(logits, uniforms[:, step], temperature, top_p)
         mask[:, step] = is_open
         tokens[:, step] = torch.where(is_open, drawn, tokens[:, step])
         logprobs[:, step] = torch.where(is_open, scores, 0.0)
+        entropies[:, step] = torch.where(is_open, entropy, 0.0)
         is_open &= drawn != eos_id
         if step + 1 == most or not is_open.any():
             return step + 1
@@ -156,27 +160,40 @@ def _draw(
     raise AssertionError("unreachable: the last step returns")
 
 
-def choose(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> tuple[Tensor, Tensor]:
-    """Return a token of each row, and its log-probability before top-p.
+class Choice(NamedTuple):
+    """One token of each row.
+
+    Attributes:
+        tokens: integers [B].
+        logprobs: log-probability of each, before top-p, [B].
+        entropies: of the distribution before top-p, in nats, [B].
+    """
+
+    tokens: Tensor
+    logprobs: Tensor
+    entropies: Tensor
+
+
+def choose(logits: Tensor, uniforms: Tensor, temperature: float = 1.0, top_p: float = 1.0) -> Choice:
+    """Return a token of each row, drawn by uniform numbers.
 
     Args:
         logits: [B, V].
         uniforms: in [0, 1), float64, [B].
         temperature: what logits are divided by, > 0.
         top_p: in (0, 1].
-
-    Returns:
-        Tokens, integers [B], and log-probabilities, [B].
     """
     # float64: 24 bits of a uniform number would never draw tokens of probability below 6e-8.
     scores = torch.log_softmax(logits.double() / temperature, -1)
     probabilities = scores.exp()
+    entropies = torch.special.entr(probabilities).sum(-1)
     if top_p < 1.0:
         probabilities = _nucleus(probabilities, top_p)
     cumulative = probabilities.cumsum(-1)
     below = uniforms[:, None] * cumulative[:, -1:]
     tokens = (cumulative <= below).sum(-1).clamp_(max=logits.shape[-1] - 1)
-    return tokens, scores.gather(-1, tokens[:, None]).squeeze(-1).to(logits.dtype)
+    logprobs = scores.gather(-1, tokens[:, None]).squeeze(-1)
+    return Choice(tokens, logprobs.to(logits.dtype), entropies.to(logits.dtype))
 
 
 def _nucleus(probabilities: Tensor, top_p: float) -> Tensor:
