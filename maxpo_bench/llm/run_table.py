@@ -14,46 +14,75 @@ SCHEMA = "maxpo-bench llm table 1"
 KS = (1, 4, 16, 64)
 DATA, PAGE = "leaderboard.json", "leaderboard.md"
 _PLAIN = ("adam_variance_proxy", "entropy")
+_NEEDED = ("pass@1", "pass@1_low", "pass@1_high", "problems", "samples")
+"""What a summary says of a run that is in the table; those of other engines are not evaluated by training."""
+_SEEDS = ("seed", "config.seed", "config.recipe.training.seed", "config.trl.seed", "config.trl.data_seed")
+"""Where the engines keep the seed of training."""
+
+_Finished = tuple[RunInfo, Mapping[str, Any], Path]
 
 
 def table_rows(folder: Path) -> list[dict[str, Any]]:
     """Return one row for each setting of which a run beneath a folder is finished: the base first, then by pass@1.
 
-    Runs that differ in their seed only are one row. Its values are means over the seeds; intervals are those of one
-    run over its problems, of several the t-intervals over the seeds.
+    Runs that differ in their seeds only are one row; runs whose summary has no pass@k are in none. A row's values are
+    means over the seeds; intervals are those of one run over its problems, of several the t-intervals over the seeds.
 
     Args:
         folder: what holds the runs.
     """
-    settings: dict[str, list[tuple[RunInfo, Mapping[str, Any], Path]]] = {}
-    for run in find_runs(folder):
-        summary = run.summary()
-        if summary is not None:
-            info = run.info()
-            settings.setdefault(_setting(info), []).append((info, summary, run.path))
-    rows = [_row(runs, folder) for runs in settings.values()]
-    return sorted(rows, key=lambda row: (row["method"] != BASE, -row["pass@1"]["mean"], row["method"], row["runs"]))
+    return _rows(_evaluated(_finished(folder)), folder)
 
 
 def write_table(folder: Path) -> list[dict[str, Any]]:
     """Write leaderboard.json and leaderboard.md into a folder of runs; return the rows."""
-    rows = table_rows(folder)
-    content = {"schema": SCHEMA, "rows": rows}
+    finished = _finished(folder)
+    evaluated = _evaluated(finished)
+    rows = _rows(evaluated, folder)
+    left_out = [run[2].relative_to(folder).as_posix() for run in finished if run not in evaluated]
+    content = {"schema": SCHEMA, "rows": rows, "left_out": left_out}
     publish_text(folder / DATA, json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n")
-    publish_text(folder / PAGE, as_markdown(rows))
+    publish_text(folder / PAGE, as_markdown(rows, left_out))
     return rows
 
 
-def as_markdown(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return the table as a page."""
+def _finished(folder: Path) -> list[_Finished]:
+    return [(run.info(), summary, run.path) for run in find_runs(folder) if (summary := run.summary()) is not None]
+
+
+def _evaluated(runs: Iterable[_Finished]) -> list[_Finished]:
+    return [run for run in runs if all(name in run[1] for name in _NEEDED)]
+
+
+def _rows(runs: Iterable[_Finished], folder: Path) -> list[dict[str, Any]]:
+    settings: dict[str, list[_Finished]] = {}
+    for run in runs:
+        settings.setdefault(_setting(run[0]), []).append(run)
+    rows = [_row(members, folder) for members in settings.values()]
+    return sorted(rows, key=lambda row: (row["method"] != BASE, -row["pass@1"]["mean"], row["method"], row["runs"]))
+
+
+def as_markdown(rows: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ()) -> str:
+    """Return the table as a page.
+
+    Args:
+        rows: of `table_rows`.
+        left_out: folders of finished runs that are in no row.
+    """
     header = ["method", "K", "n", *(f"pass@{k} (%)" for k in KS), "variance proxy", "entropy", "seeds"]
     lines = [_line(header), _line(["---"] * len(header)), *(_line(cells(row)) for row in rows)]
+    absent = (
+        f"\nNot in the table, since their summaries have no pass@k: {', '.join(left_out)}. `maxpo-bench llm report` "
+        "shows them, once `maxpo-bench llm eval` has sampled from them.\n"
+        if left_out
+        else ""
+    )
     return (
         "# Runs\n\n"
         + "\n".join(lines)
         + "\n\nMeans over held-out problems and seeds, in brackets 95 % intervals: over problems where there is one "
         "seed, over seeds where there are several.\nVariance proxy (Sec. 5.2.3 of arXiv 2606.06080) and entropy "
-        "(nats per token): means over the last quarter of the steps.\n"
+        "(nats per token): means over the last quarter of the steps.\n" + absent
     )
 
 
@@ -67,16 +96,24 @@ def cells(row: Mapping[str, Any]) -> list[str]:
 
 def _setting(info: RunInfo) -> str:
     """Return what runs of one row have in common, as text."""
-    content = {name: value for name, value in info.to_dict().items() if name not in ("seed", "versions")}
-    content["config"] = {name: value for name, value in content["config"].items() if name != "seed"}
-    return json.dumps(content, sort_keys=True)
+    content = {name: value for name, value in info.to_dict().items() if name != "versions"}
+    return json.dumps(_without_seeds(content), sort_keys=True)
 
 
-def _row(runs: Sequence[tuple[RunInfo, Mapping[str, Any], Path]], folder: Path) -> dict[str, Any]:
+def _without_seeds(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a table without the seeds of training; those of problems or of pretraining part settings."""
+    return {
+        name: _without_seeds(value, f"{prefix}{name}.") if isinstance(value, Mapping) else value
+        for name, value in table.items()
+        if prefix + name not in _SEEDS
+    }
+
+
+def _row(runs: Sequence[_Finished], folder: Path) -> dict[str, Any]:
     runs = sorted(runs, key=lambda run: run[0].seed)
     info, first, _ = runs[0]
     summaries = [summary for _, summary, _ in runs]
-    names = [f"pass@{k}" for k in KS if f"pass@{k}" in first]
+    names = [f"pass@{k}" for k in KS if all(f"pass@{k}" in summary for summary in summaries)]
     return {
         "method": info.method,
         "k": info.k,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from maxpo_bench.evaluation import pass_at_k
-from maxpo_bench.llm.run_folder import LOG_FIELDS, RunFolder
+from maxpo_bench.llm.run_folder import LOG_FIELDS, RunFolder, RunInfo
 from maxpo_bench.llm.run_table import table_rows, write_table
 from maxpo_bench.llm.tiny.run import TinyRun
 from maxpo_bench.llm.tiny.summary import compare, pass_at_k_figures, summarise
@@ -100,12 +100,50 @@ def test_an_unfinished_run_is_not_in_the_table(tmp_path):
     assert [row["method"] for row in table_rows(tmp_path)] == ["base", "maxpo"]
 
 
+def write_trl_run(folder, seed, figures):
+    """Write a finished run of a recipe, which says its seed at three places; derived ones among them."""
+    config = {
+        "recipe": {"training": {"seed": seed, "steps": 5}, "data": {"options": {"seed": 7}}},
+        "trl": {"seed": 1000 + seed, "data_seed": 1000 + seed, "beta": 0.0},
+    }
+    run = RunFolder(folder / f"maxpo-k4-seed{seed}-trl")
+    run.begin(RunInfo("tiny-countdown", "maxpo", "trl", seed, 4, 16, "tiny.toml", config))
+    run.write_summary({"reward_mean": 0.5, "entropy": None, "steps": 5, "seconds": 3.0, **figures})
+    return run
+
+
+def test_runs_of_another_engine_stand_beside_and_those_without_pass_at_k_are_named(tmp_path):
+    write_run(tmp_path, TinyRun(steps=STEPS), (1, 0, 0, 4))
+    alone = write_table(tmp_path)
+    write_trl_run(tmp_path, 0, {})
+    assert write_table(tmp_path) == table_rows(tmp_path) == alone
+    page = (tmp_path / "leaderboard.md").read_text()
+    assert "Not in the table, since their summaries have no pass@k: maxpo-k4-seed0-trl." in page
+    assert json.loads((tmp_path / "leaderboard.json").read_text())["left_out"] == ["maxpo-k4-seed0-trl"]
+
+
+def test_seeds_of_a_recipe_are_one_row_wherever_they_are_said(tmp_path):
+    write_run(tmp_path, TinyRun(steps=STEPS), (1, 0, 0, 4))
+    figures = {"problems": 4, "samples": 4, "pass@1": 0.5, "pass@1_low": 0.25, "pass@1_high": 0.75}
+    for seed in range(2):
+        write_trl_run(tmp_path, seed, {**figures, "pass@1": 0.5 + seed / 4})
+    rows = write_table(tmp_path)
+    assert [(row["method"], row["seeds"]) for row in rows] == [("base", [0]), ("maxpo", [0, 1]), ("maxpo", [0])]
+    assert rows[1]["pass@1"]["mean"] == pytest.approx(0.625)
+    other = write_trl_run(tmp_path, 2, figures)
+    info = json.loads(other.info_path.read_text())
+    info["config"]["recipe"]["data"]["options"]["seed"] = 8
+    other.info_path.write_text(json.dumps(info))
+    assert [row["seeds"] for row in table_rows(tmp_path) if row["method"] == "maxpo"] == [[0, 1], [2], [0]]
+
+
 def test_the_table_is_written_as_a_page_and_as_json(tmp_path):
     write_run(tmp_path, TinyRun(steps=STEPS), (1, 0, 0, 4))
     rows = write_table(tmp_path)
     assert json.loads((tmp_path / "leaderboard.json").read_text()) == {
         "schema": "maxpo-bench llm table 1",
         "rows": rows,
+        "left_out": [],
     }
     page = (tmp_path / "leaderboard.md").read_text()
     lines = [line for line in page.splitlines() if line.startswith("|")]
