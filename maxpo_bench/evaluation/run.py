@@ -22,8 +22,8 @@ LABELS = {
     "maxpo": "MaxPO",
 }
 """Names in tables. The order of rows is this one, others before the last two: as in the paper's tables."""
-WITHOUT_K = frozenset({BASE, "reinforce_l1o", "dr_grpo", "grpo", "entropy_adv"})
-"""Methods whose updates do not depend on K."""
+WITHOUT_K = frozenset({BASE, "reinforce_l1o", "dr_grpo", "grpo", "entropy_adv", "passk_top1"})
+"""Methods whose updates do not depend on K; passk_top1 is EI at K = n."""
 DEFAULT_K = 4
 """Objective size K of the recipes: where a method has several, the one that tables and figures of all methods take."""
 _CALLED = {"ei": "pkpo", "ei_l2o": "maxpo"}

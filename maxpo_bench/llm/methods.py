@@ -29,7 +29,8 @@ LABELS = {
     "maxpo": "MaxPO",
     "entropy_adv": "Entropy-Adv",
 }
-_CALLED = {"ei": "pkpo", "ei_l2o": "maxpo"}
+CALLED = {"ei": "pkpo", "ei_l2o": "maxpo"}
+"""The names that methods of the paper have here, by those of their estimators."""
 _SHAPING_PARAMETERS = ("alpha", "kappa")
 
 
@@ -143,7 +144,7 @@ def method_of(source: Method | Estimator | Callable[..., Tensor], k: int | None 
         as_estimator(source.estimator, k)
         return source
     estimator = as_estimator(source, k)
-    name = _CALLED.get(estimator.name, estimator.name)
+    name = CALLED.get(estimator.name, estimator.name)
     return Method(name, LABELS.get(name, name), estimator)
 
 

@@ -5,10 +5,11 @@ import pytest
 from paper_run_folders import run_of
 from scipy import stats as scipy_stats
 
+from maxpo_bench.estimators import ESTIMATORS
 from maxpo_bench.evaluation import pass_at_k
 from maxpo_bench.evaluation.curves import PerProblem, doubling_ks, estimate_curves
 from maxpo_bench.evaluation.proxy import proxy_ratio
-from maxpo_bench.evaluation.run import base_of, group_runs, main_series, partner
+from maxpo_bench.evaluation.run import WITHOUT_K, base_of, group_runs, main_series, partner
 from maxpo_bench.evaluation.run_means import Intervals, mean_difference, mean_pass_at_k
 from maxpo_bench.evaluation.run_report import make_run_report
 from maxpo_bench.evaluation.run_support import mean_support
@@ -59,6 +60,11 @@ def test_without_the_default_k_tables_show_that_of_most_methods():
 
 def test_methods_that_do_not_use_k_have_none():
     assert labels(group_runs([run_of("grpo", seed, COUNTS, k=k) for seed, k in ((0, 4), (1, 2))])) == ["GRPO"]
+
+
+def test_methods_without_k_are_those_whose_estimators_do_not_use_it():
+    own = {name for name in ESTIMATORS if not ESTIMATORS.get(name).uses_k}
+    assert {"base", "entropy_adv", *own} == WITHOUT_K
 
 
 def test_a_grid_of_learning_rates_is_a_series_for_each():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from maxpo_bench.llm.methods import CALLED
 from maxpo_bench.llm.run_folder import BASE, RunInfo
 from maxpo_bench.registry import suggest
 
@@ -24,7 +25,6 @@ _WHOLE = {
 }
 """Smallest value of each whole number."""
 _OF_THE_BASE = ("task", "task_options", "pretraining_seed", "pretraining", "eval_problems", "eval_samples", "threads")
-_CALLED = {"ei": "pkpo", "ei_l2o": "maxpo"}
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class TinyRun:
         for name in ("task_options", "method_params", "policy", "pretraining"):
             if not isinstance(getattr(self, name), Mapping):
                 raise TypeError(f"{name} must be a table, got {getattr(self, name)!r}")
-        object.__setattr__(self, "method", _CALLED.get(self.method, self.method))
+        object.__setattr__(self, "method", CALLED.get(self.method, self.method))
         object.__setattr__(self, "learning_rate", float(rate))
 
     @property
