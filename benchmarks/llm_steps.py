@@ -139,6 +139,7 @@ class Measurement:
     def run(self, rounds: int, steps: int) -> dict[str, Steps]:
         """Measure every contestant once in each round, in an order drawn anew; the first step of each is left out."""
         rng = np.random.default_rng(derive_seed(self.seed, "order"))
+        gc.freeze()  # accelerate collects garbage before every training, and what is imported is none
         with their_times():
             for round_ in range(-1, rounds):  # before the first round one that is not counted, to load and compile
                 for name in (list(WORDS)[place] for place in rng.permutation(len(WORDS))):
@@ -148,6 +149,7 @@ class Measurement:
                         self.found[name].rounds.append(seconds)
                         self.found[name].hook.append(hook)
                         self.found[name].lengths.append(length)
+        gc.unfreeze()
         return self.found
 
     def _measure(self, name: str, steps: int, round_: int) -> tuple[list[float], list[float], float]:

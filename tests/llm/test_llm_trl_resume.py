@@ -29,30 +29,27 @@ def result(run, folder):
 
 CASES = {
     "in the middle of the rollouts": ({"steps_per_generation": 2, "num_iterations": 2, "max_steps": 6}, 3),
-    "gradient accumulation": ({"gradient_accumulation_steps": 2, "max_steps": 4}, 2),
     "accumulating over generations": (
         {"gradient_accumulation_steps": 3, "steps_per_generation": 2, "dataset": 6, "max_steps": 3},
         1,
     ),
-    "at the end of an epoch": ({"dataset": 2, "max_steps": 4}, 2),
-    "in a later epoch": ({"dataset": 3, "max_steps": 8}, 5),
-    "adapters": ({"peft_config": LoraConfig(r=2, target_modules=["q_proj"]), "beta": 0.1, "max_steps": 4}, 2),
+    "at the end of an epoch": ({"dataset": 2, "max_steps": 3}, 2),
+    "in a later epoch": ({"dataset": 3, "max_steps": 6}, 4),
+    "adapters": ({"peft_config": LoraConfig(r=2, target_modules=["q_proj"]), "beta": 0.1, "max_steps": 3}, 2),
 }
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_training_that_goes_on_equals_training_that_never_stopped(model, tmp_path, case):
     options, step = CASES[case]
-    options = {"per_device_train_batch_size": GROUP, "save_strategy": "steps", "save_steps": 1} | options
+    options = {"per_device_train_batch_size": GROUP, "save_strategy": "steps", "save_steps": step} | options
     options["dataset"] = questions(options.get("dataset", 16))
     folder = tmp_path / "run"
     whole = trainer(model, folder, callbacks=[GradientStatistics(folder)], **options)
     whole.train()
     expected_weights, expected_log = result(whole, folder)
-    checkpoints = {int(path.name.split("-")[1]): path for path in folder.glob("checkpoint-*")}
-    assert sorted(checkpoints) == list(range(1, options["max_steps"] + 1))
-    for number, path in checkpoints.items():
-        if number > step:
+    for path in folder.glob("checkpoint-*"):
+        if path.name != f"checkpoint-{step}":
             shutil.rmtree(path)
     torch.manual_seed(99)
     again = trainer(model, folder, callbacks=[GradientStatistics(folder)], **options)
@@ -60,6 +57,7 @@ def test_training_that_goes_on_equals_training_that_never_stopped(model, tmp_pat
     weights, log = result(again, folder)
     assert len(log) == options["max_steps"]
     assert log == expected_log
+    assert again._initial_global_step == step
     assert weights.keys() == expected_weights.keys()
     assert all(torch.equal(value, expected_weights[name]) for name, value in weights.items())
 

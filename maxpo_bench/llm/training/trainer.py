@@ -4,14 +4,18 @@ TRL computes advantages inside `_generate_and_score_completions`, from rewards t
 all processes in the order of the groups. Here the second keeps the rewards, and the first has its result's advantages
 replaced. For Entropy-Adv, `_compute_loss` reads `inputs["advantages"]` after it has called
 `_get_per_token_logps_and_entropies`, and takes one per token too. Nothing else of TRL's loss is touched: ratio, clip,
-KL, aggregation, gradient accumulation, LoRA, several processes, vLLM as a server and in colocate mode on CUDA are its
-own.
+KL, aggregation, gradient accumulation, LoRA, several processes, vLLM as a server (which needs CUDA, and is no part of
+the tests) and in colocate mode on CUDA are its own; on the CPU, colocate mode hands over weights as `colocate` does.
+
+TRL alone does not go on exactly from a checkpoint in the middle of a batch of rollouts, which it draws anew, nor in a
+later epoch, whose questions it takes in the first one's order; both are restored here.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
+import math
 from collections import deque
 from pathlib import Path
 from typing import Any, cast
@@ -123,10 +127,14 @@ class EstimatorGRPOTrainer(GRPOTrainer):
         return output
 
     def _report(self, rewards: Tensor, advantages: Tensor) -> None:
-        """Log the groups' statistics, and put the advantages into the table of completions."""
+        """Log the groups' statistics, and put the advantages into the table of completions.
+
+        TRL logs the mean over the batches since the last log: a batch that has no such figure is left out of it.
+        """
         metrics = self._metrics[self._mode]
         for name, value in group_statistics(self.method.estimator, rewards, advantages).items():
-            metrics[name].append(value)
+            if not math.isnan(value):
+                metrics[name].append(value)
         table: deque[float] = self._logs["advantages"]
         for _ in range(min(len(table), advantages.numel())):
             table.pop()
