@@ -102,7 +102,9 @@ def test_what_is_drawn_together_depends_on_the_options_only(setup, echo, tmp_pat
     (speed,) = run_jobs([job])
     assert echo.calls[3:] == echo.calls[1:3]
     assert job.file.path.read_bytes() == whole
-    assert speed.problems_before == 3
+    assert (speed.problems_before, speed.samples, speed.samples + 9) == (3, 6, len(lines))
+    assert (speed.tokens, speed.tokens_again) == (6 * 8, 3 * 8)
+    assert speed.tokens_per_second == 9 * 8 / speed.seconds
 
 
 def test_a_problem_larger_than_a_batch_is_drawn_in_one_call(folder, echo, tmp_path):

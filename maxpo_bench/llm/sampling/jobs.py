@@ -126,14 +126,15 @@ class Job:
 
 @dataclass
 class Speed:
-    """What one call has drawn.
+    """What one call has added to a file.
 
     Attributes:
         samples: their number.
-        tokens: generated ones.
+        tokens: of them.
         cut: samples that the limit of length or the context ended.
         seconds: spent in generating, without loading.
         problems_before: problems that were there already.
+        tokens_again: of samples that were there already, drawn again with the rest of the group that a kill tore.
     """
 
     samples: int = 0
@@ -141,11 +142,12 @@ class Speed:
     cut: int = 0
     seconds: float = 0.0
     problems_before: int = 0
+    tokens_again: int = 0
 
     @property
     def tokens_per_second(self) -> float | None:
-        """Generated tokens per second, None where nothing was drawn."""
-        return self.tokens / self.seconds if self.tokens else None
+        """Generated tokens per second, those drawn again included; None where nothing was drawn."""
+        return (self.tokens + self.tokens_again) / self.seconds if self.tokens else None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
@@ -156,6 +158,7 @@ class Speed:
             "seconds": self.seconds,
             "tokens_per_second": self.tokens_per_second,
             "problems_before": self.problems_before,
+            "tokens_again": self.tokens_again,
         }
 
 
@@ -226,9 +229,14 @@ def _draw(job: Job, engine: Engine, group: range, samples: OpenSamples, speed: S
     started = time.monotonic()
     found = engine.generate(requests, temperature=job.settings.temperature, top_p=job.settings.top_p)
     speed.seconds += time.monotonic() - started
-    speed.samples += len(found)
-    speed.tokens += sum(len(completion.tokens) for completion in found)
-    speed.cut += sum(completion.finish_reason == "length" for completion in found)
+    before = samples.done
     for at, place in enumerate(group):
-        if place >= samples.done:
-            samples.append(job.rows(place, found[at * n : (at + 1) * n]))
+        part = found[at * n : (at + 1) * n]
+        tokens = sum(len(completion.tokens) for completion in part)
+        if place < before:
+            speed.tokens_again += tokens
+            continue
+        samples.append(job.rows(place, part))
+        speed.samples += n
+        speed.tokens += tokens
+        speed.cut += sum(completion.finish_reason == "length" for completion in part)
