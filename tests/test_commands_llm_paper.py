@@ -16,6 +16,7 @@ from maxpo_bench.commands.run_findings import findings, paper_differences, verdi
 from maxpo_bench.commands.run_reading import holds_runs, read_runs
 from maxpo_bench.commands.run_report_files import figure_frames
 from maxpo_bench.evaluation.paper_reference import TABLE_2, TABLE_3
+from maxpo_bench.evaluation.proxy import proxy_ratio
 from maxpo_bench.evaluation.run_means import Estimate, Intervals
 from maxpo_bench.evaluation.run_report import make_run_report
 
@@ -224,8 +225,39 @@ def test_one_seed_decides_nothing(tmp_path):
         count = 60 if method == "maxpo" else 3
         write_run(tmp_path / method, method, 0, {"countdown": [count] * 8}, n=64, proxy=[0, proxy])
     found = verdicts(tmp_path)
-    assert {f.verdict for statement, f in found.items() if "throughout" not in statement} == {"undecided"}
+    assert {finding.verdict for finding in found.values()} == {"undecided"}
     assert any("one run of each: none over seeds" in finding.measured[0] for finding in found.values())
+
+
+@pytest.mark.parametrize(
+    ("ratios", "verdict"),
+    [
+        ([(0.5, 0.5, 0.5), (0.5, 0.52, 0.48)], "holds"),
+        ([(0.5, 0.5, 0.5), (0.2, 1.9, 0.5)], "undecided"),
+        ([(0.5, 0.5, 0.5), (0.2, 1.9, 3.5)], "undecided"),
+        ([(0.5, 0.5, 0.5), (0.4, 0.4, 0.4), (2.0, 2.1, 1.9)], "holds in part"),
+        ([(0.5, 0.5, 0.5), (2.0, 2.1, 1.9)], "does not hold"),
+    ],
+)
+def test_throughout_training_is_decided_by_intervals_that_hold_at_once(tmp_path, ratios, verdict):
+    for seed in range(3):
+        write_run(tmp_path / f"pkpo-{seed}", "pkpo", seed, proxy=[0, *(1.0 for _ in ratios)])
+        write_run(tmp_path / f"maxpo-{seed}", "maxpo", seed, proxy=[0, *(step[seed] for step in ratios)])
+    (found,) = (f for text, f in verdicts(tmp_path).items() if "throughout" in text)
+    assert found.verdict == verdict
+
+
+def test_more_steps_need_wider_intervals():
+    """One step in question: alone it is decided, among many of which any might err it is not."""
+    steps = {few: [(0.5, 0.5, 0.5)] * (few - 1) + [(0.5, 0.6, 0.7)] for few in (1, 100)}
+    shares = {
+        few: proxy_ratio(
+            [run_of("maxpo", seed, proxy=[0, *(step[seed] for step in ratios)]) for seed in range(3)],
+            [run_of("pkpo", seed, proxy=[0, *(1.0 for _ in ratios)]) for seed in range(3)],
+        ).below
+        for few, ratios in steps.items()
+    }
+    assert shares == {1: 1.0, 100: 0.99}
 
 
 def test_levels_of_more_runs_than_pairs_say_so(tmp_path):

@@ -102,15 +102,38 @@ def _proxy_findings(model: ModelReport, each: Comparison) -> Iterator[Finding]:
         _proxy_verdict(ratio),
         {"ratio": ratio.to_dict(), "paper_reduction_percent": PROXY_REDUCTION},
     )
-    share = ratio.share_lower
     yield Finding(
         "Sec. 5.2.3, Figure 3",
         f"{model.model}: the variance proxy of {each.of.label} is below that of {against} throughout training.",
-        (f"mean over seeds lower at {100 * share:.1f} % of {ratio.steps} steps, {seeds}",),
-        "it holds if the mean over seeds is lower at every step after the first, in part if at more than half of them",
-        HOLDS if share == 1 else IN_PART if share > 0.5 else FAILS,
-        {"share_of_steps": share, "steps": ratio.steps},
+        (
+            f"mean over seeds lower at {100 * ratio.share_lower:.1f} % of {ratio.steps} steps, {seeds}",
+            "no interval"
+            if ratio.below is None or ratio.above is None
+            else f"simultaneous intervals of the ratio below 1 at {100 * ratio.below:.1f} % of the steps, above 1 at "
+            f"{100 * ratio.above:.1f} %",
+        ),
+        "of the intervals of the ratio of geometric means over seeds, one for each step after the first, that hold all "
+        f"at once with {100 * ratio.confidence:g} % (Bonferroni): it holds if all lie below 1, it does not hold if one "
+        "lies above, in part if then more than half lie below; else, and without intervals, it is undecided",
+        throughout_verdict(ratio),
+        {
+            "share_of_steps": ratio.share_lower,
+            "share_interval_below": ratio.below,
+            "share_interval_above": ratio.above,
+            "steps": ratio.steps,
+        },
     )
+
+
+def throughout_verdict(ratio: ProxyRatio) -> Verdict:
+    """Return whether a proxy is below another at every step, by intervals that hold all at once."""
+    if ratio.below is None or ratio.above is None:
+        return UNDECIDED
+    if ratio.below == 1:
+        return HOLDS
+    if ratio.above == 0:
+        return UNDECIDED
+    return IN_PART if ratio.below > 0.5 else FAILS
 
 
 def _proxy_verdict(ratio: ProxyRatio) -> Verdict:

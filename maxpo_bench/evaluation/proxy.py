@@ -33,6 +33,8 @@ class ProxyRatio:
         step: the last one that all of these runs have.
         share_lower: share of the steps, the first left out, at which the mean over the runs is below the other's.
         steps: number of these steps.
+        below: share of these steps at which the interval of the ratio lies below 1; None where there is no interval.
+        above: likewise above 1. These intervals hold together, over all steps, with the confidence (Bonferroni).
         confidence: of the intervals.
     """
 
@@ -45,6 +47,8 @@ class ProxyRatio:
     step: int
     share_lower: float
     steps: int
+    below: float | None
+    above: float | None
     confidence: float
 
     @property
@@ -71,6 +75,8 @@ class ProxyRatio:
             "step": self.step,
             "share_of_steps_lower": self.share_lower,
             "steps": self.steps,
+            "share_of_steps_interval_below": self.below,
+            "share_of_steps_interval_above": self.above,
             "confidence": self.confidence,
         }
 
@@ -112,9 +118,20 @@ def proxy_ratio(
     ratio, limits = _log_ratio(ends[0], ends[1], is_paired, confidence)
     late_ratio, late_limits = _log_ratio(means[0], means[1], is_paired, confidence)
     lower = float((mine.mean(axis=0) < theirs.mean(axis=0)).mean())
-    counts = (len(runs), len(others))
+    below, above = _joint_shares(mine, theirs, is_paired, confidence)
     return ProxyRatio(
-        ratio, limits, late_ratio, late_limits, counts, is_paired, int(steps[-1]), lower, len(steps), confidence
+        ratio=ratio,
+        limits=limits,
+        late_ratio=late_ratio,
+        late_limits=late_limits,
+        runs=(len(runs), len(others)),
+        paired=is_paired,
+        step=int(steps[-1]),
+        share_lower=lower,
+        steps=len(steps),
+        below=below,
+        above=above,
+        confidence=confidence,
     )
 
 
@@ -131,13 +148,34 @@ def proxy_at(runs: Sequence[EvaluatedRun], steps: np.ndarray) -> FloatArray:
     return np.stack([run.proxy[np.searchsorted(run.steps, steps)] for run in runs])
 
 
+def _joint_shares(
+    mine: FloatArray, theirs: FloatArray, is_paired: bool, confidence: float
+) -> tuple[float | None, float | None]:
+    """Return the shares of the steps at which one of so many simultaneous intervals of the ratio is below, above 1.
+
+    Args:
+        mine: [runs, steps].
+        theirs: [runs, steps].
+        is_paired: whether rows are pairs.
+        confidence: with which all intervals hold at once.
+    """
+    if min(mine.min(), theirs.min()) <= 0:
+        return None, None
+    steps = mine.shape[1]
+    limits = _log_limits(np.log(mine), np.log(theirs), is_paired, 1.0 - (1.0 - confidence) / steps)
+    return (None, None) if limits is None else (float((limits[1] < 0).mean()), float((limits[0] > 0).mean()))
+
+
+def _log_limits(
+    top: FloatArray, bottom: FloatArray, is_paired: bool, confidence: float
+) -> tuple[FloatArray, FloatArray] | None:
+    return student_limits(top - bottom, confidence) if is_paired else welch_limits(top, bottom, confidence)
+
+
 def _log_ratio(
     values: FloatArray, others: FloatArray, is_paired: bool, confidence: float
 ) -> tuple[float, Limits | None]:
     top, bottom = np.log(values), np.log(others)
-    if is_paired:
-        limits = student_limits(top - bottom, confidence)
-    else:
-        limits = welch_limits(top, bottom, confidence)
+    limits = _log_limits(top, bottom, is_paired, confidence)
     ratio = float(np.exp(top.mean() - bottom.mean()))
     return ratio, None if limits is None else (float(np.exp(limits[0])), float(np.exp(limits[1])))
