@@ -17,14 +17,15 @@ MAXPO_BENCH_GRADER_WORKERS and MAXPO_BENCH_GRADER_TIME_LIMIT.
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
-from maxpo_bench.envs.tasks.grade import STATUSES, Grade
+from maxpo_bench.envs.tasks.grade import Grade
 from maxpo_bench.envs.tasks.grading.api import agrade_answers, grade_answers, shared_grader
 from maxpo_bench.envs.tasks.grading.golds import check_gold
+from maxpo_bench.llm.completion_text import completion_text
+from maxpo_bench.llm.grade_log import LogExtra, LogMetric, log_grades
 
 _logger = logging.getLogger(__name__)
 
@@ -36,8 +37,8 @@ _TRL_ARGUMENTS = {"prompts", "completion_ids", "trainer_state", "environments"}
 def math_reward(
     completions: Sequence[str] | Sequence[Sequence[Message]],
     answer: Sequence[str | int | None] | None = None,
-    log_extra: Callable[[str, list[Any]], None] | None = None,
-    log_metric: Callable[[str, float], None] | None = None,
+    log_extra: LogExtra | None = None,
+    log_metric: LogMetric | None = None,
     **kwargs: Any,
 ) -> list[float | None]:
     r"""Reward completions in TRL: its trainers call this with the whole batch.
@@ -70,18 +71,12 @@ def math_reward(
         raise ValueError(f"{len(completions)} completions and {len(answer)} answers: give one answer per completion")
     asked = [index for index, gold in enumerate(answer) if gold is not None]
     golds = [_gold(answer[index], f"answer[{index}]") for index in asked]
-    grades = grade_answers(golds, [_text(completions[index], f"completions[{index}]") for index in asked])
+    grades = grade_answers(golds, [completion_text(completions[index], f"completions[{index}]") for index in asked])
     _report(grades)
     found: list[Grade | None] = [None] * len(answer)
     for index, grade in zip(asked, grades, strict=True):
         found[index] = grade
-    if log_extra is not None:
-        log_extra("status", [grade.status if grade else "no reference" for grade in found])
-        log_extra("extracted", [(grade.extracted or "") if grade else "" for grade in found])
-    if log_metric is not None and grades:
-        counts = Counter(grade.status for grade in grades)
-        for status in STATUSES:
-            log_metric(f"math_reward/{status}", counts[status] / len(grades))
+    log_grades("math_reward", found, log_extra, log_metric)
     return [grade.reward if grade else None for grade in found]
 
 
@@ -152,24 +147,6 @@ def _score(grade: Grade) -> dict[str, Any]:
         "status": grade.status,
         "unjudged": float(_is_unjudged(grade)),
     }
-
-
-def _text(completion: str | Sequence[Message], name: str) -> str:
-    """Return what is graded of a completion."""
-    if isinstance(completion, str):
-        return completion
-    if not isinstance(completion, Sequence) or not all(isinstance(message, Mapping) for message in completion):
-        raise TypeError(f"{name} must be a string or a list of messages, got {completion!r}")
-    said = [message.get("content") for message in completion if message.get("role") == "assistant"]
-    content = said[-1] if said else None
-    if content is None or isinstance(content, str):
-        return content or ""
-    if not isinstance(content, Sequence) or not all(isinstance(part, Mapping) for part in content):
-        raise TypeError(f"the content of a message in {name} must be a string or a list of parts, got {content!r}")
-    texts = [part.get("text") or "" for part in content]
-    if not all(isinstance(text, str) for text in texts):
-        raise TypeError(f'the parts of a message in {name} must have strings as "text", got {content!r}')
-    return "".join(texts)
 
 
 def _is_unjudged(grade: Grade) -> bool:

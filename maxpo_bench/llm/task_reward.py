@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from maxpo_bench.envs.tasks.grade import STATUSES
 from maxpo_bench.envs.tasks.task import Problem, Task
+from maxpo_bench.llm.completion_text import Completion, completion_text
+from maxpo_bench.llm.grade_log import LogExtra, LogMetric, log_grades
 
-Completion = str | Sequence[Mapping[str, Any]]
 RewardFunction = Callable[..., list[float]]
 
 
@@ -17,7 +17,8 @@ def task_reward(task: Task, problems: Iterable[Problem] | None = None) -> Reward
     """Return a reward function whose data set has a column "problem_id".
 
     It takes the whole batch, as TRL's trainers call it, and logs the metrics "<task>/<status>", the fraction of
-    completions of each status, and in the table of completions the columns "status" and "extracted".
+    completions of each status, and in the table of completions the columns "status" and "extracted". Of a conversation
+    the last message of the assistant counts.
 
     Args:
         task: whose `grade` decides.
@@ -38,8 +39,8 @@ def task_reward(task: Task, problems: Iterable[Problem] | None = None) -> Reward
     def reward(
         completions: Sequence[Completion],
         problem_id: Sequence[str] | None = None,
-        log_extra: Callable[[str, list[Any]], None] | None = None,
-        log_metric: Callable[[str, float], None] | None = None,
+        log_extra: LogExtra | None = None,
+        log_metric: LogMetric | None = None,
         **kwargs: Any,
     ) -> list[float]:
         if problem_id is None:
@@ -47,25 +48,10 @@ def task_reward(task: Task, problems: Iterable[Problem] | None = None) -> Reward
         unknown = next((key for key in problem_id if key not in known), None)
         if unknown is not None:
             raise ValueError(f"{task.name} {task.split} has no problem {unknown!r}: is the data set another task's?")
-        grades = task.grade([known[key] for key in problem_id], [_text(completion) for completion in completions])
-        if log_extra is not None:
-            log_extra("status", [grade.status for grade in grades])
-            log_extra("extracted", [grade.extracted or "" for grade in grades])
-        if log_metric is not None and grades:
-            counts = Counter(grade.status for grade in grades)
-            for status in STATUSES:
-                log_metric(f"{task.name}/{status}", counts[status] / len(grades))
+        texts = [completion_text(each, f"completions[{index}]") for index, each in enumerate(completions)]
+        grades = task.grade([known[key] for key in problem_id], texts)
+        log_grades(task.name, grades, log_extra, log_metric)
         return [grade.reward for grade in grades]
 
     reward.__name__ = f"{task.name}_reward"
     return reward
-
-
-def _text(completion: Completion) -> str:
-    """Return the text of a completion: itself, or the last message's content."""
-    if isinstance(completion, str):
-        return completion
-    content = completion[-1].get("content") if completion else ""
-    if not isinstance(content, str):
-        raise TypeError(f"a completion must be a text or messages with texts, got {completion!r}")
-    return content

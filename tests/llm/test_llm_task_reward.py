@@ -50,12 +50,16 @@ def test_each_completion_is_graded_by_its_own_problem():
     assert reward.__name__ == "echo_reward"
 
 
-def test_conversations_are_graded_by_their_last_message():
+def test_conversations_are_graded_by_the_assistants_last_message():
     reward = task_reward(Echo())
     spoken = [{"role": "assistant", "content": "say a"}]
     assert reward([spoken, [], [{"role": "assistant", "content": "no"}]], ["a", "a", "a"]) == [1.0, 0.0, 0.0]
-    with pytest.raises(TypeError, match="a completion must be a text or messages with texts"):
-        reward([[{"role": "assistant", "content": None}]], ["a"])
+    in_parts = [{"role": "assistant", "content": [{"type": "text", "text": "say"}, {"type": "text", "text": " a"}]}]
+    answered = [*spoken, {"role": "tool", "content": "say b"}]
+    silent = [{"role": "assistant", "content": None}]
+    assert reward([in_parts, answered, silent], ["a", "a", "a"]) == [1.0, 1.0, 0.0]
+    with pytest.raises(TypeError, match=r"completions\[1\] must be a string or a list of messages"):
+        reward(["say a", 5], ["a", "a"])
 
 
 def test_the_given_problems_are_those_that_may_be_asked_for():
