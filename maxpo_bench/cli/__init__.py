@@ -68,7 +68,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, ImportError) as error:
         if os.environ.get("MAXPO_BENCH_DEBUG"):
             raise
         print(f"maxpo-bench: {error}", file=sys.stderr)

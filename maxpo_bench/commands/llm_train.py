@@ -126,6 +126,20 @@ def _run_recipe(recipe: str, asked: Asked) -> int:
     )
 
 
+class _Lines:
+    """Says in a log, where no bar is shown, which stage began and when a quarter of it is done."""
+
+    def __init__(self) -> None:
+        self._said: tuple[str, int] | None = None
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Print a line on standard error, unless it would be the last one again."""
+        quarters = 4 * done // max(total, 1)
+        if (stage, quarters) != self._said:
+            self._said = (stage, quarters)
+            print(f"{stage}: {25 * quarters} %", file=sys.stderr, flush=True)
+
+
 def _train(run: TinyRun, out: Path, estimator: Estimator | None, asked: Asked) -> int:
     from maxpo_bench.commands.llm_train_figure import write_figure
     from maxpo_bench.commands.llm_train_print import print_result
@@ -135,8 +149,13 @@ def _train(run: TinyRun, out: Path, estimator: Estimator | None, asked: Asked) -
     from maxpo_bench.llm.tiny.training import train
 
     with staged(quiet=asked.quiet or asked.as_json) as shown:
-        progress = None if shown is None else lambda stage, done, total: shown(stage, done / max(total, 1))
-        summary = train(run, out, estimator=estimator, progress=progress)
+        if shown is not None:
+            summary = train(
+                run, out, estimator=estimator, progress=lambda stage, done, total: shown(stage, done / max(total, 1))
+            )
+        else:
+            progress = None if asked.quiet else _Lines().tell
+            summary = train(run, out, estimator=estimator, progress=progress)
     figures = write_figure(RunFolder(out))
     rows = write_table(out.parent)
     if asked.as_json:

@@ -60,6 +60,7 @@ def lines(planned: TinyPlan) -> list[str]:
         "",
         *(f"{stage.name}: {stage.amount}; {_left(stage)}" for stage in planned.stages),
         f"in all about {planned.seconds:.0f} s, start and grading apart, and {planned.memory_gb:.1f} GB of memory",
+        "(times are those of a few steps just now, on this machine and under its present load)",
     ]
 
 

@@ -133,13 +133,25 @@ class RunFolder:
                 raise RunFolderError(f"{self.path} holds a run without run.json: name another folder")
             publish_text(self.info_path, _json(info.to_dict()))
             return info
-        found = self.info()
-        if differences := _differences(found, info):
+        self.check(info)
+        return self.info()
+
+    def check(self, info: RunInfo) -> None:
+        """Check that a run can be put into the folder, and leave everything as it is.
+
+        Args:
+            info: the run.
+
+        Raises:
+            RunFolderError: the folder holds another run, and what differs; or it can be no folder.
+        """
+        if file := next((path for path in (self.path, *self.path.parents) if path.is_file()), None):
+            raise RunFolderError(f"{file} is a file where a folder is needed: name another folder")
+        if self.info_path.exists() and (differences := _differences(self.info(), info)):
             raise RunFolderError(
                 f"{self.path} holds a run with other options: {'; '.join(differences)}. Give the same ones to go on, "
                 "or another folder"
             )
-        return found
 
     def info(self) -> RunInfo:
         """Return what the run is.
@@ -165,8 +177,12 @@ class RunFolder:
         """
         import fcntl
 
-        self.path.mkdir(parents=True, exist_ok=True)
-        with open(self.path / ".lock", "a") as lock:
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path / ".lock", "a")
+        except OSError as error:
+            raise RunFolderError(f"{self.path} cannot be written to ({error.strerror}): name another folder") from error
+        with lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:

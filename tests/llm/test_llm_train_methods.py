@@ -11,7 +11,7 @@ from maxpo_bench import sweep
 from maxpo_bench.agents import GroupPolicyGradient
 from maxpo_bench.estimators import ESTIMATORS, as_estimator, ei_l2o
 from maxpo_bench.llm.methods import METHODS
-from maxpo_bench.llm.run_folder import RunFolder
+from maxpo_bench.llm.run_folder import RunFolder, RunFolderError
 from maxpo_bench.llm.tiny.experiment import curves, execute, run_of
 from maxpo_bench.llm.tiny.run import TinyRun
 from maxpo_bench.llm.tiny.training import make_tiny_agent, pretrained, train
@@ -212,3 +212,20 @@ def test_no_estimator_is_missing_from_what_can_be_trained(model):
     for name in ESTIMATORS:
         agent = make_tiny_agent(replace(SMALL, method=name), model)
         assert agent.estimator.name == name
+
+
+def test_a_refused_run_leaves_no_folder(tmp_path):
+    """The corrected command must find the place as it was."""
+    small = {"steps": 1, "eval_problems": 2, "eval_samples": 2}
+    base = RunFolder(tmp_path / "base")
+    base.begin(TinyRun(**{**small, "eval_problems": 4}).base_info())
+    with pytest.raises(RunFolderError, match=r"eval_problems is 4 there, 2 here.*share the evaluation of their base"):
+        train(TinyRun(**small), tmp_path / "maxpo")
+    assert not (tmp_path / "maxpo").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    for out in (tmp_path / "file", tmp_path / "file" / "run"):
+        with pytest.raises(RunFolderError, match=r"file is a file where a folder is needed"):
+            train(TinyRun(steps=1), out)

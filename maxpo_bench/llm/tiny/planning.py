@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from maxpo_bench.llm.run_folder import BASE, RunFolder
 from maxpo_bench.llm.tiny.run import TinyRun
-from maxpo_bench.llm.tiny.training import pretraining_settings, torch_threads
+from maxpo_bench.llm.tiny.training import check_folders, pretraining_settings, torch_threads
 
 if TYPE_CHECKING:
     from maxpo_bench.llm.tiny.model import TinyLM
@@ -83,9 +83,7 @@ def plan(run: TinyRun, out: Path) -> TinyPlan:
     from maxpo_bench.llm.tiny.pairs import PairSource, train_task
 
     folder, base = RunFolder(out), RunFolder(out.parent / BASE)
-    for each, info in ((folder, run.info()), (base, run.base_info())):
-        if each.info_path.exists():
-            each.begin(info)
+    check_folders(run, folder, base)
     settings = pretraining_settings(run)
     source = PairSource(train_task(run.task, dict(run.task_options)), settings.most_problems)
     model = TinyLM(settings.architecture(source), generator=torch.Generator().manual_seed(0))

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from maxpo_bench.llm.run_folder import BASE, LOG_FIELDS, RunFolder
+from maxpo_bench.llm.run_folder import BASE, LOG_FIELDS, RunFolder, RunFolderError
 from maxpo_bench.llm.tiny.checkpoint import load_agent, read_state, save_agent
 from maxpo_bench.llm.tiny.evaluating import Progress, evaluate
 from maxpo_bench.llm.tiny.run import TinyRun
@@ -75,6 +75,7 @@ def train(
     check_run(run, estimator)
     folder = RunFolder(out)
     beside = RunFolder(folder.path.parent / BASE if base is None else base)
+    check_folders(run, folder, beside)
     with folder.locked():
         folder.begin(run.info())
         if folder.summary() is None:
@@ -112,6 +113,19 @@ def check_run(run: TinyRun, estimator: Estimator | None = None) -> None:
     chosen.check_group_size(run.group_size)
     pretraining_settings(run)
     held_out(run)
+
+
+def check_folders(run: TinyRun, folder: RunFolder, base: RunFolder) -> None:
+    """Check that a run and its base can be put into their folders, before either is made.
+
+    Raises:
+        RunFolderError: one of them holds something else; the message says what differs.
+    """
+    folder.check(run.info())
+    try:
+        base.check(run.base_info())
+    except RunFolderError as error:
+        raise RunFolderError(f"{error}. All runs beside each other share the evaluation of their base") from error
 
 
 def evaluate_base(run: TinyRun, folder: RunFolder, progress: Progress | None = None) -> None:
