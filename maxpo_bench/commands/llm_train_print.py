@@ -77,7 +77,7 @@ def _print_passes(summary: Mapping[str, Any], console: Console) -> None:
 def _print_rows(rows: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Print the table of all runs without intervals, which the page has."""
     shown = [place for place, k in enumerate(KS) if any(f"pass@{k}" in row for row in rows)]
-    lines = [["runs", "K", *(f"@{KS[place]}" for place in shown), "proxy", "entropy", "seeds"]]
+    lines = [["runs", "K", *(f"@{KS[place]}" for place in shown), "proxy", "entropy", "seeds", "steps", "rate"]]
     for row in rows:
         method, k, _, *others = cells(row)
         passes = [others[place].split(" ")[0] for place in shown]

@@ -14,6 +14,8 @@ SCHEMA = "maxpo-bench llm table 1"
 KS = (1, 4, 16, 64)
 DATA, PAGE = "leaderboard.json", "leaderboard.md"
 _PLAIN = ("adam_variance_proxy", "entropy")
+_BUDGET = ("steps", "learning_rate")
+"""What of a run's configuration stands in the table, where it has it."""
 _NEEDED = ("pass@1", "pass@1_low", "pass@1_high", "problems", "samples")
 """What a summary says of a run that is in the table; those of other engines are not evaluated by training."""
 _SEEDS = ("seed", "config.seed", "config.recipe.training.seed", "config.trl.seed", "config.trl.data_seed")
@@ -69,7 +71,7 @@ def as_markdown(rows: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ())
         rows: of `table_rows`.
         left_out: folders of finished runs that are in no row.
     """
-    header = ["method", "K", "n", *(f"pass@{k} (%)" for k in KS), "variance proxy", "entropy", "seeds"]
+    header = ["method", "K", "n", *(f"pass@{k} (%)" for k in KS), "variance proxy", "entropy", "seeds", "steps", "rate"]
     lines = [_line(header), _line(["---"] * len(header)), *(_line(cells(row)) for row in rows)]
     absent = (
         f"\nNot in the table, since their summaries have no pass@k: {', '.join(left_out)}. `maxpo-bench llm report` "
@@ -82,7 +84,9 @@ def as_markdown(rows: Sequence[Mapping[str, Any]], left_out: Sequence[str] = ())
         + "\n".join(lines)
         + "\n\nMeans over held-out problems and seeds, in brackets 95 % intervals: over problems where there is one "
         "seed, over seeds where there are several.\nVariance proxy (Sec. 5.2.3 of arXiv 2606.06080) and entropy "
-        "(nats per token): means over the last quarter of the steps.\n" + absent
+        "(nats per token): means over the last quarter of the steps. The proxy grows with the square of the "
+        "advantages' scale, in which methods differ (GRPO divides by the deviation), and at first with the steps: "
+        "compare it between methods of one scale (`maxpo`, `pkpo`) at equal steps.\n" + absent
     )
 
 
@@ -91,7 +95,8 @@ def cells(row: Mapping[str, Any]) -> list[str]:
     sizes = ["" if row[name] is None else str(row[name]) for name in ("k", "group_size")]
     passes = [_interval(row.get(f"pass@{k}")) for k in KS]
     plain = [_number(row[name]) for name in _PLAIN]
-    return [row["method"], *sizes, *passes, *plain, ", ".join(map(str, row["seeds"]))]
+    budget = [_number(row[name]) for name in _BUDGET]
+    return [row["method"], *sizes, *passes, *plain, ", ".join(map(str, row["seeds"])), *budget]
 
 
 def _setting(info: RunInfo) -> str:
@@ -123,6 +128,7 @@ def _row(runs: Sequence[_Finished], folder: Path) -> dict[str, Any]:
         "samples": first["samples"],
         **{name: _passes(summaries, name) for name in names},
         **{name: _mean([summary.get(name) for summary in summaries]) for name in _PLAIN},
+        **{name: info.config.get(name) for name in _BUDGET},
         "seeds": [info.seed for info, _, _ in runs],
         "runs": [path.relative_to(folder).as_posix() for _, _, path in runs],
     }
