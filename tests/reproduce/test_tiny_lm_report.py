@@ -78,6 +78,18 @@ def test_a_difference_of_all_seeds_decides(last, verdict):
     assert proxy.verdict == "undecided"
 
 
+def test_maxpo_and_pkpo_are_compared_at_one_learning_rate():
+    """At its own learning rate PKPO is above MaxPO at k = 64, at MaxPO's it is below."""
+    (same,) = cells_of([record("pkpo", seed, 1e-4, (0.2, 0.4, 0.6, 0.6), proxy=2.0) for seed in SEEDS])
+    pkpo = replace(row("pkpo", rate=1e-5, passed=(0.2, 0.4, 0.6, 0.8), proxy=0.5), others=(same,))
+    (_, passes, proxy) = findings_of([row("maxpo", rate=1e-4), pkpo])
+    assert passes.verdict == proxy.verdict == "holds"
+    assert math.isclose(passes.numbers["difference at 64"][0], 10, rel_tol=1e-9)
+    assert math.isclose(proxy.numbers["at one rate"][0], 50, rel_tol=1e-9)
+    assert math.isclose(proxy.numbers["at the chosen rates"][0], -100, rel_tol=1e-9)
+    assert any("with PKPO at its own learning rate 1e-05: -10" in line for line in passes.measured)
+
+
 def test_differences_that_vary_around_zero_are_undecided():
     cells = {
         name: cells_of(

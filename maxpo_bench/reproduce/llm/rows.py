@@ -67,15 +67,21 @@ class Row:
     Attributes:
         cell: its runs on the evaluation seeds.
         grid: its runs on the tuning seeds, by learning rate, ascending.
+        others: its runs on the evaluation seeds at other learning rates.
     """
 
     cell: Cell
     grid: tuple[Cell, ...]
+    others: tuple[Cell, ...] = ()
 
     @property
     def method(self) -> str:
         """The method's name."""
         return self.cell.method
+
+    def at_rate(self, learning_rate: float) -> Cell | None:
+        """Return the runs on the evaluation seeds at a learning rate; None where there are none."""
+        return next((cell for cell in (self.cell, *self.others) if cell.learning_rate == learning_rate), None)
 
     @property
     def is_at_edge(self) -> bool:

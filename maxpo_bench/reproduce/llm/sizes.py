@@ -36,7 +36,7 @@ class TinyLMSize:
 
     name: str = "paper"
     seeds: int = 4
-    tuning: int = 2
+    tuning: int = 1
     seed: int = 0
     methods: tuple[str, ...] = METHODS
     learning_rates: tuple[float, ...] = (1e-5, 2e-5, 5e-5, 1e-4)
