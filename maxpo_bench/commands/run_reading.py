@@ -17,6 +17,7 @@ from maxpo_bench.evaluation.reading import ENDINGS, read_samples
 from maxpo_bench.evaluation.run import BASE, EvaluatedRun, Scalar, canonical_method
 from maxpo_bench.evaluation.samples import ScoredSamples
 from maxpo_bench.llm.run_folder import SCHEMA, RunFolder, RunInfo, find_runs
+from maxpo_bench.llm.sampling_record import recorded_sampling
 
 _KIND = SCHEMA.rpartition(" ")[0]
 PROXY = "adam_variance_proxy"
@@ -64,6 +65,7 @@ def _read(name: str, run: RunFolder, info: RunInfo) -> EvaluatedRun:
     log = [line for line in run.log() if _is_number(line.get(PROXY))]
     by_step = {int(line["step"]): float(line[PROXY]) for line in log}
     steps = sorted(by_step)
+    samples, sampling = _samples(name, run.evaluation_path)
     return EvaluatedRun(
         name,
         _model(info.model),
@@ -72,20 +74,26 @@ def _read(name: str, run: RunFolder, info: RunInfo) -> EvaluatedRun:
         info.k,
         info.seed,
         options,
-        _samples(name, run.evaluation_path),
+        samples,
         np.array(steps, dtype=np.int64),
         np.array([by_step[step] for step in steps]),
+        sampling,
     )
 
 
-def _samples(name: str, folder: Path) -> ScoredSamples | None:
-    """Return the samples of all files of a run's evaluation; a file of one benchmark is called by it."""
+def _samples(name: str, folder: Path) -> tuple[ScoredSamples | None, dict[str, Mapping[str, Scalar]]]:
+    """Return the samples of all files of a run's evaluation, and how they were drawn, by benchmark.
+
+    A file of one benchmark is called by it.
+    """
     files = sorted(file for file in folder.glob("*") if file.is_file() and file.name.endswith(ENDINGS))
     parts: dict[str, ScoredSamples] = {}
+    sampling: dict[str, Mapping[str, Scalar]] = {}
     for file in files:
         if file.stat().st_size == 0:
             continue
         found = read_samples(file)
+        recorded = recorded_sampling(file)
         if len(found) > 1:
             sources = ", ".join(each.label for each in found)
             raise ValueError(f"{file} holds samples of several sources ({sources}): a run has samples of its own only")
@@ -95,11 +103,13 @@ def _samples(name: str, folder: Path) -> ScoredSamples | None:
             if known in parts:
                 raise ValueError(f"{file}: {known} is in {parts[known].files[0]} too: a run has one file of each")
             parts[known] = replace(part, keys=tuple((known, problem) for problem in part.problems))
+            if recorded is not None:
+                sampling[known] = recorded
     if not parts:
-        return None
+        return None, {}
     ordered = [parts[benchmark] for benchmark in sorted(parts)]
     by_file = {part.files: part.statuses for part in ordered}
-    return ScoredSamples(
+    samples = ScoredSamples(
         name,
         tuple(dict.fromkeys(file for part in ordered for file in part.files)),
         tuple(key for part in ordered for key in part.keys),
@@ -112,6 +122,7 @@ def _samples(name: str, folder: Path) -> ScoredSamples | None:
             for status in sorted({status for counts in by_file.values() for status in counts})
         },
     )
+    return samples, sampling
 
 
 def _benchmark(name: str, file: Path, benchmarks: int) -> str:

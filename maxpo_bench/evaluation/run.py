@@ -48,6 +48,8 @@ class EvaluatedRun:
         samples: on all benchmarks; None if there are none yet.
         steps: of the log that have a value of the proxy, ascending, [T].
         proxy: Adam's variance proxy after them, [T].
+        sampling: how the samples on a benchmark were drawn, by its name (`maxpo_bench.evaluation.run_sampling`);
+            nothing where that is not recorded.
     """
 
     name: str
@@ -60,6 +62,7 @@ class EvaluatedRun:
     samples: ScoredSamples | None
     steps: IntArray
     proxy: FloatArray
+    sampling: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
 
     @property
     def replicate(self) -> Replicate:
@@ -222,7 +225,8 @@ def _parts(group: list[EvaluatedRun]) -> list[tuple[tuple[tuple[str, Scalar], ..
         if not differing:
             raise ValueError(
                 f"{first.name} and {second.name} are both {first.method} with K={first.k} and seed {first.seed} on "
-                f"{first.model}, and differ in no number of their configuration: report one of them"
+                f"{first.model}, and differ in no number of their configuration: report one of them "
+                "(`maxpo-bench llm eval --train-seed --k --group-size` says how models from elsewhere were trained)"
             )
         names.append(differing[0])
     parts: dict[str, tuple[tuple[tuple[str, Scalar], ...], list[EvaluatedRun]]] = {}

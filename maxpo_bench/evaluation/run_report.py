@@ -24,6 +24,7 @@ from maxpo_bench.evaluation.run import (
 )
 from maxpo_bench.evaluation.run_means import Intervals, Means, mean_difference, mean_pass_at_k
 from maxpo_bench.evaluation.run_notes import run_notes
+from maxpo_bench.evaluation.run_sampling import check_sampling
 from maxpo_bench.evaluation.run_selection import select_runs
 from maxpo_bench.evaluation.run_support import MeanSupport, matched_budget, mean_support
 
@@ -155,11 +156,13 @@ def make_run_report(
         intervals: how limits are made.
 
     Raises:
-        ValueError: no run has samples or a variance proxy, or as `select_runs`, `group_runs` and `support_of` raise.
+        ValueError: no run has samples or a variance proxy, or as `check_sampling`, `select_runs`, `group_runs` and
+            `support_of` raise.
     """
     if not any(run.samples is not None or len(run.steps) for run in runs):
         raise ValueError("no run has scored samples or a variance proxy in its log: train and evaluate one first")
     grid = None if ks is None else checked_ks(ks)
+    unrecorded = check_sampling(runs)
     chosen, notes = select_runs(runs, grid, common=common, skip_short=skip_short)
     series = group_runs(chosen)
     limits = intervals or Intervals()
@@ -167,6 +170,7 @@ def make_run_report(
         _model_report([each for each in series if each.model == name], grid, support_at, limits)
         for name in models_of(series)
     )
+    notes += unrecorded
     notes += [note for model in models for note in run_notes(model.series, model.main, model.benchmarks)]
     return RunReport(models, limits, tuple(notes))
 

@@ -1,5 +1,7 @@
 """Sets of runs: which are repetitions, what their means and intervals are, what is compared with what."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from paper_run_folders import run_of
@@ -266,6 +268,33 @@ def test_what_is_missing_or_mixed_is_said():
         "few problems (a 5, b 4)",
     ):
         assert text in notes
+
+
+def drawn(temperature=1.0, dtype="float32", **more):
+    return {name: {"temperature": temperature, "top_p": 1.0, "dtype": dtype, **more} for name in COUNTS}
+
+
+def test_samples_of_other_distributions_or_precisions_are_not_compared():
+    base = replace(run_of("base", 0, COUNTS), sampling=drawn())
+    run = run_of("maxpo", 0, COUNTS, name="mine")
+    for sampling, words in (
+        (drawn(0.6), r"base-k4-seed0 and mine were sampled differently on a \(temperature 1.0 and 0.6\)"),
+        (drawn(dtype="bfloat16"), "dtype float32 and bfloat16"),
+        ({"a": drawn()["a"], "b": drawn(0.6)["b"]}, "differently on b"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            make_run_report([base, replace(run, sampling=sampling)], intervals=INTERVALS)
+    other = replace(run, model="other", family="other", sampling=drawn(0.6))
+    assert not any("No record" in note for note in make_run_report([base, other], intervals=INTERVALS).notes)
+
+
+def test_what_is_not_recorded_is_said_and_compared():
+    base = replace(run_of("base", 0, COUNTS), sampling=drawn(max_new_tokens=None))
+    silent = run_of("maxpo", 0, COUNTS, name="mine")
+    notes = make_run_report([base, silent], intervals=INTERVALS).notes
+    assert [note for note in notes if "No record of how samples were drawn" in note and " in mine:" in note]
+    lacking = replace(silent, sampling=drawn())
+    assert not any("No record" in note for note in make_run_report([base, lacking], intervals=INTERVALS).notes)
 
 
 def test_runs_of_one_seed_need_the_same_problems_and_common_keeps_those():
