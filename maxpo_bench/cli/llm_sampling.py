@@ -131,6 +131,13 @@ def evaluate(
     model_name: Annotated[
         str | None, typer.Option("--model-name", help="Base model in run.json, if that is not there yet.")
     ] = None,
+    train_seed: Annotated[
+        int | None, typer.Option("--train-seed", min=0, help="Of a model trained elsewhere, with --method; default: 0.")
+    ] = None,
+    k: Annotated[int | None, typer.Option("--k", min=1, help="Its objective size K, with --method.")] = None,
+    group_size: Annotated[
+        int | None, typer.Option("--group-size", min=1, help="Its completions per question, with --method.")
+    ] = None,
     engine: EngineOption = "auto",
     dtype: DtypeOption = "auto",
     device: Device = "auto",
@@ -144,8 +151,8 @@ def evaluate(
 ) -> None:
     """Evaluate a model: sample, grade, and report pass@k per benchmark and on average.
 
-    With --against the model is compared with its base problem by problem, on the problems that both have. `llm report`
-    draws the figures. Interrupt or kill at will: the same command goes on.
+    With --against the model is compared with its base problem by problem, on the problems that both have; both are
+    sampled with the same settings. `llm report` draws the figures. Interrupt or kill at will: the same command goes on.
     """
     from maxpo_bench.commands.llm_eval import Asked, run_llm_eval
     from maxpo_bench.commands.task_problems import parse_options
@@ -164,6 +171,9 @@ def evaluate(
             against=against,
             method=method,
             model_name=model_name,
+            train_seed=train_seed,
+            k=k,
+            group_size=group_size,
             template=template,
             engine=engine,
             dtype=dtype,

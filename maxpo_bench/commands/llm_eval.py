@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from maxpo_bench.commands.llm_eval_checks import check_job
 from maxpo_bench.commands.llm_grade import grade_file
 from maxpo_bench.commands.llm_sample import announce, describe_speed, run_with_progress
 from maxpo_bench.commands.passk_print import print_report
@@ -27,6 +28,7 @@ from maxpo_bench.llm.sampling import (
     prepare_model,
     task_benchmark,
 )
+from maxpo_bench.llm.sampling_record import record_sampling
 from maxpo_bench.registry import suggest
 
 SAMPLES = "samples"
@@ -101,6 +103,9 @@ def run_llm_eval(
     against: Path | None = None,
     method: str = BASE,
     model_name: str | None = None,
+    train_seed: int | None = None,
+    k: int | None = None,
+    group_size: int | None = None,
     template: str | None = None,
     engine: str = "auto",
     dtype: str = "auto",
@@ -123,6 +128,9 @@ def run_llm_eval(
         against: scored samples of the base model, a file or a folder, or its run folder.
         method: what run.json says of the model where it is missing.
         model_name: likewise; None: the last part of the model's name.
+        train_seed: of a trained model, the seed of its training; None: 0, or what run.json says.
+        k: of a trained model, its objective size K.
+        group_size: of a trained model, completions per question, n.
         template: name of a prompt template; None: by the model.
         engine: "auto", "vllm" or "transformers".
         dtype: "auto", "float32", "bfloat16" or "float16".
@@ -154,14 +162,20 @@ def run_llm_eval(
             )
             for name, benchmark in benchmarks.items()
         ]
-        if not run.info_path.exists():
-            run.begin(_run_info(setup, settings, method, model_name))
+        notes = [note for job in jobs for note in check_job(job, run, base)]
+        if run.info_path.exists():
+            check_training(run, seed=train_seed, k=k, group_size=group_size)
+        else:
+            run.begin(_run_info(setup, settings, method, model_name, train_seed, k, group_size))
+        for job in jobs:
+            record_sampling(run.samples_path(job.benchmark.file_name), job.sampling())
         if not quiet:
             announce(jobs)
         speeds = run_with_progress(jobs, quiet=quiet)
         for job in jobs:
             _grade(job, run, workers=workers, time_limit=time_limit, quiet=quiet)
     report = _report(run, jobs, base, confidence=confidence, resamples=resamples, seed=settings.seed)
+    report = replace(report, notes=(*report.notes, *notes))
     if as_json:
         from maxpo_bench.cli.shared import print_json
 
@@ -176,11 +190,52 @@ def run_llm_eval(
     return 0
 
 
-def _run_info(setup: ModelSetup, settings: SamplingSettings, method: str, model_name: str | None) -> RunInfo:
-    """Return what a run is that only evaluates."""
+def _run_info(
+    setup: ModelSetup,
+    settings: SamplingSettings,
+    method: str,
+    model_name: str | None,
+    train_seed: int | None,
+    k: int | None,
+    group_size: int | None,
+) -> RunInfo:
+    """Return what a run is that only evaluates.
+
+    Raises:
+        ValueError: something of training is said of a base model.
+    """
     name = model_name or Path(setup.model).resolve().name
     config = {"model": setup.model, "fingerprint": setup.fingerprint}
-    return RunInfo(model=name, method=method, engine=setup.engine, seed=settings.seed, config=config)
+    if method == BASE:
+        if given := [flag for flag, value in _training_flags(train_seed, k, group_size).items() if value is not None]:
+            raise ValueError(f"{', '.join(given)}: of a trained model; say by --method what it was trained with")
+        return RunInfo(model=name, method=method, engine=setup.engine, seed=settings.seed, config=config)
+    seed = 0 if train_seed is None else train_seed
+    for flag, value in _training_flags(seed, k, group_size).items():
+        if value is not None and value < (0 if flag == "--train-seed" else 1):
+            raise ValueError(f"{flag} {value} is too small")
+    return RunInfo(model=name, method=method, engine=setup.engine, seed=seed, k=k, group_size=group_size, config=config)
+
+
+def _training_flags(seed: int | None, k: int | None, group_size: int | None) -> dict[str, int | None]:
+    return {"--train-seed": seed, "--k": k, "--group-size": group_size}
+
+
+def check_training(run: RunFolder, *, seed: int | None, k: int | None, group_size: int | None) -> None:
+    """Compare what is said of a model's training with what its run.json says.
+
+    Raises:
+        ValueError: they differ.
+    """
+    info = run.info()
+    known = _training_flags(info.seed, info.k, info.group_size)
+    differing = [
+        f"{flag} {value}, there {known[flag]}"
+        for flag, value in _training_flags(seed, k, group_size).items()
+        if value is not None and value != known[flag]
+    ]
+    if differing:
+        raise ValueError(f"{run.info_path} says something else ({'; '.join(differing)}): leave these out")
 
 
 def _grade(job: Job, run: RunFolder, *, workers: int | None, time_limit: float, quiet: bool) -> None:

@@ -239,6 +239,66 @@ class TestEval:
         assert {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()} == files
         assert "temperature is 1.0, not 0.5" in failure(*command, "--temperature", 0.5)
 
+    def test_how_samples_are_drawn_is_recorded_and_other_settings_are_not_compared(self, folder, tmp_path):
+        base, run = tmp_path / "base", tmp_path / "run"
+        options = ("--task", "countdown", "--n", 2, "--limit", 3, "--engine", "transformers", "--top-p", 1)
+        assert llm("eval", folder, "--out", base, "--temperature", 1, *options).exit_code == 0
+        record = json.loads((base / "evaluation" / "countdown.jsonl.options").read_text())
+        assert record == {
+            "schema": "maxpo-bench sampling 1", "temperature": 1.0, "top_p": 1.0, "max_new_tokens": None,
+            "template": "plain", "dtype": "float32",
+        }  # fmt: skip
+        told = failure("eval", folder, "--out", run, "--temperature", 0.6, "--against", base, *options)
+        assert "drawn differently (there and here: temperature 1.0 and 0.6)" in told
+        told = failure("eval", folder, "--out", run, "--dtype", "bfloat16", "--against", base, *options)
+        assert "dtype float32 and bfloat16" in told
+        told = failure("eval", folder, "--out", run, "--max-new-tokens", 4, "--against", base, *options)
+        assert "max_new_tokens as the context leaves and 4" in told
+        assert not (run / "samples").exists()
+        assert not (run / "run.json").exists()
+        (base / "evaluation" / "countdown.jsonl.options").unlink()
+        done = llm("eval", folder, "--out", run, "--temperature", 0.6, "--against", base, *options)
+        assert done.exit_code == 0, done.output
+        assert "no record of how the samples in" in done.stdout.replace("\n", " ")
+
+    def test_folders_that_differ_in_temperature_are_refused_by_its_name(self, folder, tmp_path):
+        for temperature in (1, 0.6):
+            out = tmp_path / "runs" / str(temperature)
+            options = ("--task", "countdown", "--n", 2, "--limit", 3, "--engine", "transformers", "--top-p", 1)
+            assert llm("eval", folder, "--out", out, "--temperature", temperature, *options).exit_code == 0
+        told = failure("report", tmp_path / "runs")
+        assert "0.6 and 1 were sampled differently on countdown (temperature 0.6 and 1.0)" in told
+
+    def test_an_evaluation_of_other_samples_is_kept_and_nothing_is_sampled(self, folder, tmp_path):
+        from maxpo_bench.llm.run_folder import RunFolder
+
+        run = RunFolder(tmp_path / "run")
+        run.evaluation_path.mkdir(parents=True)
+        row = {"problem_id": "countdown/test/0", "sample": 0, "benchmark": "countdown", "correct": True, "seed": 1}
+        run.samples_path("countdown").write_text(json.dumps(row) + "\n")
+        before = run.samples_path("countdown").read_bytes()
+        told = failure("eval", folder, "--task", "countdown", "--out", run.path, "--n", 2, *self.EVAL)
+        assert "line 1: seed differs" in told
+        assert "Keep it, and give another --out" in told
+        assert run.samples_path("countdown").read_bytes() == before
+        assert not (run.path / "samples").exists()
+
+    def test_models_from_elsewhere_say_how_they_were_trained(self, folder, tmp_path):
+        command = ("eval", folder, "--task", "countdown", "--n", 2, *self.EVAL)
+        trained = ("--method", "maxpo", "--k", 4, "--group-size", 16, "--model-name", "m")
+        for seed in (0, 1):
+            out = tmp_path / "runs" / f"seed{seed}"
+            assert llm(*command, "--out", out, *trained, "--train-seed", seed).exit_code == 0
+            info = json.loads((out / "run.json").read_text())
+            assert (info["seed"], info["k"], info["group_size"]) == (seed, 4, 16)
+        done = llm("report", tmp_path / "runs", "--json")
+        assert done.exit_code == 0, done.output
+        (model,) = json.loads(done.stdout)["models"]
+        (method,) = model["methods"]
+        assert (method["k"], [run["seed"] for run in method["runs"]]) == (4, [0, 1])
+        assert "--k 8, there 4" in failure(*command, "--out", tmp_path / "runs" / "seed0", *trained[:2], "--k", 8)
+        assert "say by --method" in failure(*command, "--out", tmp_path / "base", "--k", 4)
+
     @pytest.mark.parametrize(
         ("options", "words"),
         [

@@ -62,6 +62,21 @@ class Job:
         asked, context = self.settings.max_new_tokens, self.setup.context
         return asked if context is None else min(asked, context - len(prompt))
 
+    def sampling(self) -> dict[str, Any]:
+        """Return what compared samples agree in, see `maxpo_bench.evaluation.run_sampling.COMPARED`.
+
+        ``max_new_tokens`` is None where not this number but the model's context ends every completion.
+        """
+        longest = self.settings.max_new_tokens
+        by_context = all(self.limit(prompt) < longest for prompt in self.prompts)
+        return {
+            "temperature": float(self.settings.temperature),
+            "top_p": float(self.settings.top_p),
+            "max_new_tokens": None if by_context else longest,
+            "template": self.setup.template.name,
+            "dtype": self.setup.dtype,
+        }
+
     def options(self) -> dict[str, Any]:
         """Return all that the samples depend on, and the versions that began them."""
         digest = hashlib.sha256(json.dumps([self.ids, self.prompts]).encode()).hexdigest()
