@@ -106,7 +106,7 @@ def test_json_of_one_figure_and_of_its_variants(tmp_path):
 
 def test_all_stands_for_every_figure_and_the_table(tmp_path, monkeypatch):
     assert command._wanted(["fig6", "all"]) == ["fig6", *(name for name in command.KNOWN if name != "fig6")]
-    assert set(command.KNOWN) == {"table1", *command.BANDIT, *command.MAZE}
+    assert set(command.KNOWN) == {"table1", *command.BANDIT, *command.MAZE, command.TINY_LM}
     assert set(command.MAZE) >= {"fig6", "fig7", "fig7-search", "fig7-mlp"}
     monkeypatch.setattr(command, "KNOWN", ("table1", "fig6", "fig5", "fig7-search"))
     run("all", "--size", "quick", "--out", tmp_path, "--quiet", "--device", "cpu")
