@@ -204,12 +204,10 @@ def _tiny_lm_size(size: str, estimators: Sequence[str], *, instances: int | None
     from maxpo_bench.reproduce.llm.sizes import size_of
 
     chosen = size_of(size, instances=instances, seed=seed)
-    for name in estimators:
-        if name.endswith(".py") or Path(name).is_dir():
-            raise ValueError(
-                f"tiny-lm takes registered estimators only: maxpo-bench llm train --method {name} trains it"
-            )
-    added = [get_method(name, chosen.k).name for name in estimators]
+    files = [name for name in estimators if name.endswith(".py") or Path(name).is_dir()]
+    for name in files:
+        print(f"tiny-lm leaves {name} out: maxpo-bench llm train --method {name} trains it", file=sys.stderr)
+    added = [get_method(name, chosen.k).name for name in estimators if name not in files]
     return replace(chosen, methods=tuple(dict.fromkeys([*chosen.methods, *added])))
 
 
