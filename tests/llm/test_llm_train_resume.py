@@ -13,6 +13,7 @@ import pytest
 from llm_train_small import SMALL
 
 from maxpo_bench.llm.run_folder import RunFolder, RunFolderError
+from maxpo_bench.llm.sampling_record import recorded_sampling
 from maxpo_bench.llm.tiny.training import train
 
 EVERY = 3
@@ -187,3 +188,27 @@ def test_a_file_of_samples_that_is_too_long_is_refused(uninterrupted, tmp_path):
     run.samples_path("countdown").write_text("{}\n" * 161)
     with pytest.raises(ValueError, match="161 samples"):
         train(SMALL, tmp_path / "run", base=uninterrupted / "base")
+
+
+@pytest.mark.parametrize("change", [{"seed": 3}, {"sample": 9}, {"problem_id": "countdown/test/9"}])
+def test_lines_of_other_samples_are_not_taken_for_its_own(uninterrupted, tmp_path, change):
+    """As many lines as a block has are no proof that they are the block's."""
+    lines = RunFolder(uninterrupted / "run").samples_path("countdown").read_text().splitlines()
+    lines[2] = json.dumps(json.loads(lines[2]) | change)
+    run = RunFolder(tmp_path / "run")
+    run.samples_path("countdown").parent.mkdir(parents=True)
+    run.samples_path("countdown").write_text("\n".join([*lines, ""]))
+    with pytest.raises(ValueError, match=rf"countdown.jsonl:3: {next(iter(change))} is"):
+        train(SMALL, run.path, base=uninterrupted / "base")
+    assert len(run.samples_path("countdown").read_text().splitlines()) == len(lines)
+
+
+def test_how_samples_were_drawn_is_recorded(uninterrupted):
+    for name in ("base", "run"):
+        assert recorded_sampling(RunFolder(uninterrupted / name).samples_path("countdown")) == {
+            "temperature": 1.0,
+            "top_p": 1.0,
+            "max_new_tokens": None,
+            "template": "plain",
+            "dtype": "float32",
+        }

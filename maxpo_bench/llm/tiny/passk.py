@@ -70,7 +70,7 @@ def evaluate_pass_at_k(
             f"a question has {max(map(len, prompts))} tokens, the model's context is {model.architecture.context}: "
             "leave such problems out"
         )
-    seeds = [derive_seed(seed, "pass@k", problem.id) for problem in asked]
+    seeds = [answer_seed(seed, problem.id) for problem in asked]
     size = max(1, ROWS_AT_ONCE // n)
     rows: list[dict[str, Any]] = []
     for start in range(0, len(asked), size):
@@ -84,6 +84,11 @@ def evaluate_pass_at_k(
         if progress is not None:
             progress(min(start + size, len(asked)), len(asked))
     return rows
+
+
+def answer_seed(seed: int, problem_id: str) -> int:
+    """Return the seed of all samples of a problem, as `evaluate_pass_at_k` takes it from its own."""
+    return derive_seed(seed, "pass@k", problem_id)
 
 
 def _asked(task: Task, problems: int | Sequence[Problem]) -> list[Problem]:
