@@ -112,7 +112,9 @@ def test_a_checkpoint_without_the_optimizer_is_not_complete(model, tmp_path):
 
 def test_a_checkpoint_of_another_number_of_processes_is_refused(model, folder):
     path = folder / "checkpoint-2" / "rollouts_0.pt"
-    torch.save(torch.load(path) | {"processes": 2}, path)
+    state = torch.load(path) | {"processes": 2}
+    for rank in range(2):
+        torch.save(state, path.with_name(f"rollouts_{rank}.pt"))
     with pytest.raises(ValueError, match="was written by 2 processes, this run has 1"):
         trainer(model, folder, max_steps=3).train(resume_from_checkpoint=True)
 

@@ -2,7 +2,8 @@
 
 `trainer_state.json` is the last file of a checkpoint. The trainer removes it before it writes over a checkpoint and
 writes it after every process has written its own files, so that a checkpoint is complete exactly if that file can be
-read, whenever the processes are killed.
+read, whenever the processes are killed. Each process writes its rollouts to a file of its own; where these are not all
+there, as when several machines do not share the folder, the checkpoint is not complete either.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _ROLLOUTS = "rollouts_{}.pt"
 
 
 def is_complete(checkpoint: str | Path) -> bool:
-    """Return whether `EstimatorGRPOTrainer` wrote the whole checkpoint."""
+    """Return whether `EstimatorGRPOTrainer` wrote the whole checkpoint, and the files of all processes are there."""
     folder = Path(checkpoint)
     match = _CHECKPOINT.fullmatch(folder.name)
     try:
@@ -27,7 +28,9 @@ def is_complete(checkpoint: str | Path) -> bool:
     except (OSError, ValueError):
         return False
     whole = match is not None and isinstance(state, dict) and state.get("global_step") == int(match[1])
-    return whole and _rollouts(folder, 0).is_file()
+    if not whole or not _rollouts(folder, 0).is_file():
+        return False
+    return all(_rollouts(folder, rank).is_file() for rank in range(_processes(folder)))
 
 
 def last_complete_checkpoint(folder: str | Path) -> Path | None:
@@ -58,26 +61,38 @@ def load_rollouts(checkpoint: str | Path, rank: int, processes: int) -> dict[str
     """Return what `save_rollouts` wrote, on the CPU; None where the checkpoint was written by another trainer.
 
     Raises:
-        ValueError: the checkpoint was written by another number of processes.
+        ValueError: the checkpoint was written by another number of processes, or this process's file is missing.
     """
     import torch
 
-    if not _rollouts(Path(checkpoint), 0).is_file():
+    folder = Path(checkpoint)
+    if not _rollouts(folder, 0).is_file():
         return None
-    path = _rollouts(Path(checkpoint), rank)
-    whose = path if path.is_file() else _rollouts(Path(checkpoint), 0)
-    state: dict[str, Any] = torch.load(whose, map_location="cpu", weights_only=True)
-    if state["processes"] != processes:
+    written = _processes(folder)
+    if written != processes:
         raise ValueError(
-            f"{checkpoint} was written by {state['processes']} processes, this run has {processes}: go on with as many "
-            "as there were"
+            f"{checkpoint} was written by {written} processes, this run has {processes}: go on with as many as there "
+            "were"
         )
-    return state
+    own = _rollouts(folder, rank)
+    if not own.is_file():
+        raise ValueError(
+            f"{checkpoint} lacks {own.name}, the rollouts of process {rank}: go on from a complete checkpoint, in a "
+            "folder that all processes share"
+        )
+    return torch.load(own, map_location="cpu", weights_only=True)
 
 
 def forget_state(checkpoint: str | Path) -> None:
     """Make a checkpoint that is about to be written over incomplete."""
     (Path(checkpoint) / STATE).unlink(missing_ok=True)
+
+
+def _processes(folder: Path) -> int:
+    """Return how many processes wrote a checkpoint, of which the first one's file is there; tensors are not read."""
+    import torch
+
+    return torch.load(_rollouts(folder, 0), map_location="cpu", weights_only=True, mmap=True)["processes"]
 
 
 def _rollouts(folder: Path, rank: int) -> Path:
