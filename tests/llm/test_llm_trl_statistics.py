@@ -87,6 +87,21 @@ def test_without_a_run_the_trainers_own_logging_gets_the_proxy(model, tmp_path, 
     assert capsys.readouterr().out.count("adam_variance_proxy") == 2, "what reports logs comes after the callback"
 
 
+def test_a_batch_without_advantages_is_left_out_of_an_intervals_centring(model, tmp_path):
+    calls = []
+
+    def dead_at_first(prompts, completions, wanted, **kwargs):
+        calls.append(None)
+        return [float(len(calls) > 1 and place % 3 == 0) for place in range(len(completions))]
+
+    run = trainer(model, tmp_path, rewards=dead_at_first, method="pkpo", logging_steps=2, max_steps=2)
+    run.train()
+    [entry] = [entry for entry in run.state.log_history if "loss" in entry]
+    assert len(calls) == 2
+    assert entry["dead_groups"] == 0.5
+    assert 0 < entry["centring"] <= 1
+
+
 class Regression(torch.nn.Module):
     def __init__(self):
         super().__init__()
@@ -96,15 +111,24 @@ class Regression(torch.nn.Module):
         return {"loss": (x @ self.weight - y).square().mean()}
 
 
-@pytest.mark.parametrize("optimizer", ["adamw_torch", "sgd"])
-def test_any_trainer_will_do(tmp_path, optimizer):
+def regress(folder, callback, *, optim="adamw_torch", optimizer=None):
+    """Take three steps with an optimizer of transformers by its name, or with one that is made of the parameters."""
     draw = torch.Generator().manual_seed(0)
     rows = torch.randn(16, 3, generator=draw)
     data = Dataset.from_dict({"x": rows.tolist(), "y": rows.sum(1).tolist()})
     options = {"max_steps": 3, "use_cpu": True, "report_to": "none", "disable_tqdm": True, "save_strategy": "no"}
-    args = TrainingArguments(str(tmp_path), optim=optimizer, per_device_train_batch_size=4, **options)
+    options["logging_steps"] = 1
+    args = TrainingArguments(str(folder), optim=optim, per_device_train_batch_size=4, **options)
+    model = Regression()
+    made = (None if optimizer is None else optimizer(model.parameters()), None)
+    Trainer(model, args, train_dataset=data, callbacks=[callback], optimizers=made).train()
+
+
+@pytest.mark.parametrize("optimizer", ["adamw_torch", "sgd"])
+def test_any_trainer_will_do(tmp_path, optimizer, caplog):
     probe = (Probe if optimizer == "adamw_torch" else GradientStatistics)(tmp_path / "run")
-    Trainer(Regression(), args, train_dataset=data, callbacks=[probe]).train()
+    regress(tmp_path, probe, optim=optimizer)
+    assert ("adam_variance_proxy" in caplog.text) == (optimizer == "sgd")
     log = lines(tmp_path / "run")
     assert [line["step"] for line in log] == [1, 2, 3]
     assert all(line["grad_norm"] > 0 and line["reward_mean"] is None for line in log)
@@ -113,6 +137,59 @@ def test_any_trainer_will_do(tmp_path, optimizer):
         return
     assert [line["adam_variance_proxy"] for line in log] == [found for found, _ in probe.found]
     assert [found for found, _ in probe.found] == pytest.approx([expected for _, expected in probe.found], abs=1e-5)
+
+
+class EightBit(torch.optim.AdamW):
+    """Is called as the optimizers of bitsandbytes are, which name the states state1 and state2."""
+
+    __module__ = "bitsandbytes.optim.adamw"
+
+    def step(self, closure=None):
+        self.state[self.param_groups[0]["params"][0]]["state1"] = torch.zeros(3, dtype=torch.uint8)
+
+
+class Foreign(EightBit):
+    """One of a library that is not known here."""
+
+    __module__ = "elsewhere"
+
+
+class Watching(GradientStatistics):
+    """Keeps what had been said when training had begun."""
+
+    def __init__(self, log):
+        super().__init__()
+        self.log, self.proxies = log, []
+
+    def on_train_begin(self, *args, **kwargs):
+        super().on_train_begin(*args, **kwargs)
+        self.at_the_beginning = self.log.text
+
+    def on_log(self, args, state, control, logs=None, **kwargs):
+        super().on_log(args, state, control, logs, **kwargs)
+        if "loss" in logs:
+            self.proxies.append(logs["adam_variance_proxy"])
+
+
+@pytest.mark.parametrize(
+    ("given", "words", "at_once"),
+    [
+        ({"optim": "adafactor"}, "Adafactor does not keep Adam's moving averages", True),
+        ({"optimizer": lambda p: torch.optim.AdamW(p, amsgrad=True)}, "not defined for AMSGrad", True),
+        ({"optimizer": EightBit}, "the states of bitsandbytes's EightBit are quantised", True),
+        ({"optimizer": torch.optim.Adamax}, "does not keep Adam's moving averages of every parameter", False),
+        ({"optimizer": Foreign}, r"a layout of their own (state1, state2)", False),
+    ],
+)
+def test_where_there_is_no_proxy_training_goes_on_and_it_is_said_once(tmp_path, caplog, given, words, at_once):
+    callback = Watching(caplog)
+    regress(tmp_path, callback, **given)
+    said = [record.getMessage() for record in caplog.records if "adam_variance_proxy" in record.getMessage()]
+    assert len(said) == 1
+    assert words in said[0]
+    assert (words in callback.at_the_beginning) == at_once
+    assert len(callback.proxies) >= 1
+    assert set(callback.proxies) == {None}
 
 
 def test_wrappers_of_the_optimizer_are_looked_through():

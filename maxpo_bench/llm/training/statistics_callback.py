@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 try:
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from torch import nn
     from torch.distributed import ProcessGroup
     from torch.optim import Optimizer
+
+_logger = logging.getLogger(__name__)
 
 NAMES = {
     "reward_mean": "reward",
@@ -64,6 +68,9 @@ class GradientStatistics(TrainerCallback):
     run's log holds comes from the trainer's logs, see `NAMES`: `EstimatorGRPOTrainer` and TRL's GRPOTrainer give all
     of it, the second without what depends on an estimator; of another trainer the rest is null.
 
+    With an optimizer that does not keep Adam's averages, or keeps them quantised, there is no proxy: training goes on,
+    the logs have None, and one warning says so, when training begins wherever that can be told (`why_no_proxy`).
+
     Args:
         run: folder of the run. With it every step is logged, whatever `logging_steps` says, and `log.jsonl` gets one
             line for each, exactly once: training that goes on from a checkpoint first cuts off what came after it.
@@ -76,11 +83,20 @@ class GradientStatistics(TrainerCallback):
     def __init__(self, run: str | os.PathLike[str] | None = None) -> None:
         self.run = None if run is None else RunFolder(run)
         self._rollouts: dict[str, Any] = {}
+        self._no_proxy = False
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        optimizer: Optimizer | None = None,
+        **kwargs: Any,
     ) -> None:
-        """Cut the run's log off after the step that training goes on from."""
+        """Say where there will be no proxy, and cut the run's log off after the step that training goes on from."""
+        self._no_proxy = False
+        if optimizer is not None and (reason := why_no_proxy(optimizer)) is not None:
+            self._go_without(reason, state)
         if self.run is not None and state.is_world_process_zero:
             self.run.path.mkdir(parents=True, exist_ok=True)
             self.run.cut_log(state.global_step)
@@ -104,7 +120,7 @@ class GradientStatistics(TrainerCallback):
         """Add the proxy to the logs of training, and a line to the run's log."""
         if logs is None or optimizer is None or "loss" not in logs:
             return
-        proxy = adam_variance_proxy(innermost(optimizer), shard_group=shard_group(model, optimizer))
+        proxy = None if self._no_proxy else self._proxy(model, optimizer, state)
         for place in (logs, cast(dict[str, Any], state.log_history[-1])):
             place["adam_variance_proxy"] = proxy
         if self.run is not None and state.is_world_process_zero:
@@ -112,6 +128,43 @@ class GradientStatistics(TrainerCallback):
             if NAMES["reward_mean"] in logs:
                 self._rollouts = {name: value for name, value in figures.items() if name in OF_ROLLOUTS}
             self.run.append({"step": state.global_step, **self._rollouts, **figures})
+
+    def _proxy(self, model: nn.Module | None, optimizer: Optimizer, state: TrainerState) -> float | None:
+        """Return the proxy; None, which is said once, where the optimizer's state turns out not to be Adam's."""
+        inner, group = innermost(optimizer), shard_group(model, optimizer)
+        try:
+            proxy = adam_variance_proxy(inner, shard_group=group)
+        except ValueError as error:
+            if group is not None:  # another process may hold no state, and would wait for this one
+                raise
+            self._go_without(str(error), state)
+            return None
+        if proxy is None and any(inner.state.values()):
+            self._go_without("it does not keep Adam's moving averages of every parameter", state)
+        return proxy
+
+    def _go_without(self, reason: str, state: TrainerState) -> None:
+        self._no_proxy = True
+        if state.is_world_process_zero:
+            _logger.warning("there will be no adam_variance_proxy of this optimizer: %s", reason)
+
+
+def why_no_proxy(optimizer: Optimizer) -> str | None:
+    """Return why an optimizer that has not stepped yet will have no Adam variance proxy, None where it may have one.
+
+    Args:
+        optimizer: with its wrappers.
+    """
+    inner: Any = innermost(optimizer)
+    kind, groups = type(inner), getattr(inner, "param_groups", [])
+    library = kind.__module__.partition(".")[0]
+    if library == "bitsandbytes" or (library == "torchao" and re.search("[48]bit|fp8", kind.__name__, re.IGNORECASE)):
+        return f"the states of {library}'s {kind.__name__} are quantised or of a layout of their own"
+    if any(group.get("amsgrad") for group in groups):
+        return "the proxy is not defined for AMSGrad, whose steps use a maximum"
+    if any("betas" not in group for group in groups):
+        return f"{kind.__name__} does not keep Adam's moving averages"
+    return None
 
 
 def innermost(optimizer: Optimizer) -> Optimizer:

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import math
 from collections import deque
 from pathlib import Path
 from typing import Any, cast
@@ -129,12 +128,11 @@ class EstimatorGRPOTrainer(GRPOTrainer):
     def _report(self, rewards: Tensor, advantages: Tensor) -> None:
         """Log the groups' statistics, and put the advantages into the table of completions.
 
-        TRL logs the mean over the batches since the last log: a batch that has no such figure is left out of it.
+        TRL logs the mean over the batches since the last log, and leaves out those of which a figure is NaN.
         """
         metrics = self._metrics[self._mode]
         for name, value in group_statistics(self.method.estimator, rewards, advantages).items():
-            if not math.isnan(value):
-                metrics[name].append(value)
+            metrics[name].append(value)
         table: deque[float] = self._logs["advantages"]
         for _ in range(min(len(table), advantages.numel())):
             table.pop()
