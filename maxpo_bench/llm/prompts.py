@@ -6,12 +6,16 @@ graded: the verifier sees the completion alone.
 Generation stops at the end-of-sequence token of the model, and nowhere else: the token that its tokenizer and
 generation config name, such as ``<|endoftext|>`` (151643) for Qwen2.5 base models and ``<|eot_id|>`` for
 Llama-3.2-Instruct. Stop words such as "assistant" or "Question:" cut honest text and change what is measured.
+
+Chat templates may print the date: Llama-3.2's prints today's, so that the same model would read other prompts from one
+day to the next, in training and in evaluation. Here and in training the date is `CHAT_DATE`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal, Protocol, get_args
 
 from maxpo_bench.registry import Registry, UnknownNameError, suggest
@@ -22,13 +26,19 @@ FORMS: tuple[Form, ...] = get_args(Form)
 
 # the sentence of Qwen2.5-Math's model card (arXiv 2409.12122), which its models were trained with
 BOX_REQUEST = r"Please reason step by step, and put your final answer within \boxed{}."
+CHAT_DATE = "26 Jul 2024"
+"""The date that chat templates print: the one that Llama-3.1's and Llama-3.2's own name where they know no clock."""
+CHAT_ARGUMENTS = MappingProxyType({"date_string": CHAT_DATE})
+"""What every chat template is rendered with."""
 _CHATML_MARKERS = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
 
 
 class ChatTokenizer(Protocol):
     """What is needed of a tokenizer: transformers' ``PreTrainedTokenizerBase`` has it."""
 
-    def apply_chat_template(self, conversation: Any, /, *, tokenize: bool, add_generation_prompt: bool) -> Any:
+    def apply_chat_template(
+        self, conversation: Any, /, *, tokenize: bool, add_generation_prompt: bool, date_string: str
+    ) -> Any:
         """Return the messages as one text, if ``tokenize`` is False."""
 
 
@@ -116,7 +126,8 @@ def render_prompt(question: str, template: str | PromptTemplate, tokenizer: Chat
     """Return the text that a model continues with its answer.
 
     The texts of "chatml" and "tokenizer" hold the marks of turns, and the latter often the token that begins a
-    sequence: encode them with ``add_special_tokens=False``, or that token is there twice.
+    sequence: encode them with ``add_special_tokens=False``, or that token is there twice. A chat template that prints
+    the date prints `CHAT_DATE`.
 
     Args:
         question: the question, as a text environment shows it.
@@ -136,7 +147,7 @@ def render_prompt(question: str, template: str | PromptTemplate, tokenizer: Chat
         return _chatml(messages)
     if tokenizer is None:
         raise ValueError(f"template {chosen.name!r} needs the model's tokenizer: pass tokenizer=...")
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True, **CHAT_ARGUMENTS)
     if not isinstance(text, str):
         raise TypeError(f"the tokenizer's chat template must give a str, got {type(text).__name__}")
     return text

@@ -11,6 +11,7 @@ import pytest
 from maxpo_bench.llm import prompts
 from maxpo_bench.llm.prompts import (
     BOX_REQUEST,
+    CHAT_DATE,
     PromptTemplate,
     as_messages,
     get_template,
@@ -27,15 +28,26 @@ NAMES = ["plain", "boxed", "qwen2.5-math", "chat"]
 class BracketTokenizer:
     """A tokenizer whose chat template is easy to read back."""
 
-    def apply_chat_template(self, conversation, /, *, tokenize, add_generation_prompt):
+    def apply_chat_template(self, conversation, /, *, tokenize, add_generation_prompt, date_string):
         assert not tokenize
         turns = "".join(f"[{message['role']}]{message['content']}[/]" for message in conversation)
         return turns + "[assistant]" * add_generation_prompt
 
 
 class TokenTokenizer:
-    def apply_chat_template(self, conversation, /, *, tokenize, add_generation_prompt):
+    def apply_chat_template(self, conversation, /, *, tokenize, add_generation_prompt, date_string):
         return [1, 2, 3]
+
+
+class DatedTokenizer(BracketTokenizer):
+    """Prints the date that it is given, else that of its clock."""
+
+    def __init__(self, today):
+        self.today = today
+
+    def apply_chat_template(self, conversation, /, *, date_string=None, **options):
+        text = super().apply_chat_template(conversation, date_string=None, **options)
+        return f"[{date_string or self.today}]{text}"
 
 
 def test_the_templates_are_registered_in_order():
@@ -69,6 +81,12 @@ def test_qwen_math_is_chatml_with_the_system_sentence():
 def test_chat_is_the_tokenizers_own_template():
     text = render_prompt(QUESTION, "chat", BracketTokenizer())
     assert text == f"[user]{QUESTION}\n{BOX_REQUEST}[/][assistant]"
+
+
+def test_chat_templates_print_one_date_on_every_day():
+    first, second = (render_prompt("2+2?", "chat", DatedTokenizer(day)) for day in ("03 May 2031", "24 May 2031"))
+    assert first == second == f"[26 Jul 2024][user]2+2?\n{BOX_REQUEST}[/][assistant]"
+    assert CHAT_DATE == "26 Jul 2024"
 
 
 @pytest.mark.parametrize("name", NAMES)

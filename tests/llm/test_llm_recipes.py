@@ -367,7 +367,12 @@ def test_activations_are_those_that_torch_keeps_for_the_backward_pass(family, ha
 
 def test_the_disk_that_checkpoints_take():
     planned = plan("qwen2.5-math-7b", look=False)
-    assert planned.disk == pytest.approx((3 * 12 + 4) * 7_615_616_512)
+    # FSDP writes the weights twice, as a model and to go on from, and the two moments
+    assert planned.disk == pytest.approx((3 * 16 + 4) * 7_615_616_512)
+    alone = plan("qwen2.5-math-7b", processes=1, look=False)
+    assert alone.disk == pytest.approx((3 * 12 + 4) * 7_615_616_512)
+    whole = plan(load_recipe("qwen2.5-math-7b", ["hardware.shard=false"]), look=False)
+    assert whole.disk == alone.disk
     assert plan(load_recipe("0.5b-24gb", ["lora.rank=8"]), look=False).disk < 3e9
 
 
@@ -381,6 +386,15 @@ def test_a_group_too_small_for_k_is_refused():
     [
         (["sampling.response_tokens=4000"], r"takes 4096 tokens, .* is 5024: lower one"),
         (["trl.learning_rate=1"], r"\[trl\] sets learning_rate, which the recipe's other tables decide"),
+        (["trl.save_only_model=true"], r"\[trl\] sets save_only_model, .* could not go on exactly from its last"),
+        (["trl.load_best_model_at_end=true"], r"\[trl\] sets load_best_model_at_end"),
+        (["trl.ignore_data_skip=true"], r"\[trl\] sets ignore_data_skip"),
+        (["trl.save_on_each_node=true"], "which nodes share"),
+        (["trl.resume_from_checkpoint=x"], "the same command goes on"),
+        (["trl.output_dir=x"], "given with --out"),
+        (["trl.deepspeed=x.json"], r"hardware\.shard divides the model"),
+        (["hardware.shard=false", "trl.fsdp=full_shard"], r"\[trl\] sets fsdp, .* hardware\.shard divides the model"),
+        (["trl.chat_template_kwargs.date_string=today"], "sampling renders prompts as training does"),
         (["lora.rank=4"], r"adapters are not sharded: leave out \[lora\], or --set hardware\.shard=false"),
         (["model.template=qwen"], "unknown prompt template 'qwen'"),
         (["method.name=maxp"], "Did you mean 'maxpo'"),

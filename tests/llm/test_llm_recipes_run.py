@@ -9,9 +9,11 @@ import pytest
 
 pytest.importorskip("trl")
 
+from maxpo_bench.llm.prompts import CHAT_DATE, render_prompt
 from maxpo_bench.llm.recipes import load_recipe, plan, recipe_names, run, variant_names
 from maxpo_bench.llm.recipes.memory import shape_of
-from maxpo_bench.llm.recipes.prompts_data import build_dataset
+from maxpo_bench.llm.recipes.prompts_data import build_dataset, prompts_digest
+from maxpo_bench.llm.recipes.publishing import publish_model
 from maxpo_bench.llm.recipes.questions import load_questions
 from maxpo_bench.llm.recipes.running import make_trainer
 from maxpo_bench.llm.recipes.settings import make_config
@@ -27,7 +29,10 @@ CHATML = (
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 HEADERS = (
-    "{{ bos_token }}{% for message in messages %}<|start_header_id|>{{ message['role'] }}<|end_header_id|>\n\n"
+    # the day is today's where none is named, as in Llama-3.2's
+    "{% set day = date_string if date_string is defined else strftime_now('%d %b %Y') %}"
+    "{{ bos_token }}<|start_header_id|>system<|end_header_id|>\n\nThe day: {{ day }}<|eot_id|>"
+    "{% for message in messages %}<|start_header_id|>{{ message['role'] }}<|end_header_id|>\n\n"
     "{{ message['content'] }}<|eot_id|>{% endfor %}"
     "{% if add_generation_prompt %}<|start_header_id|>assistant<|end_header_id|>\n\n{% endif %}"
 )
@@ -51,7 +56,8 @@ PROMPTS = {
     ),
     "0.5b-24gb": f"<|im_start|>user\nWhat is 3 + 3?\n{REQUEST}<|im_end|>\n<|im_start|>assistant\n",
     "llama-3.2-3b-instruct": (
-        f"<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nWhat is 3 + 3?\n{REQUEST}<|eot_id|>"
+        "<|begin_of_text|><|start_header_id|>system<|end_header_id|>\n\nThe day: 26 Jul 2024<|eot_id|>"
+        f"<|start_header_id|>user<|end_header_id|>\n\nWhat is 3 + 3?\n{REQUEST}<|eot_id|>"
         "<|start_header_id|>assistant<|end_header_id|>\n\n"
     ),
 }
@@ -222,6 +228,9 @@ def test_prompts_have_the_models_template_and_completions_its_end(name, models, 
     (tokens,), _, _ = trainer._tokenize_prompts([row["prompt"]])
     tokenizer = trainer.processing_class
     assert tokenizer.decode(tokens) == PROMPTS[name]
+    sampled = render_prompt("What is 3 + 3?", recipe.model.template, tokenizer)
+    assert tokenizer.encode(sampled, add_special_tokens=recipe.model.template in ("plain", "boxed")) == tokens
+    assert record["prompts_sha256"] == prompts_digest(trainer.train_dataset, tokenizer)
     end = {"qwen": "<|endoftext|>", "qwen-instruct": "<|im_end|>", "llama": "<|eot_id|>"}[IN_PLACE[name]]
     assert tokenizer.convert_ids_to_tokens(trainer.eos_token_ids) == [end]
     assert trainer.generation_config.eos_token_id == trainer.eos_token_ids
@@ -334,7 +343,7 @@ def test_prompts_that_are_too_long_are_left_out_and_counted(models, questions, t
     )
     long = [problems.problems[0], problems.problems[1]]
     object.__setattr__(long[1], "question", "why? " * 40)
-    dataset, left_out = build_dataset(long, "chat", tokenizer, 150)
+    dataset, left_out = build_dataset(long, "chat", tokenizer, 200)
     assert (dataset["problem_id"], left_out) == (["sums/0"], ["sums/1"])
     with pytest.raises(ValueError, match=r"every prompt has more than 3 tokens: raise sampling\.prompt_tokens"):
         build_dataset(long, "plain", tokenizer, 3)
@@ -343,6 +352,71 @@ def test_prompts_that_are_too_long_are_left_out_and_counted(models, questions, t
     tokenizer.chat_template = None
     with pytest.raises(ValueError, match="tokenizer has no chat template, which the template 'chat' is"):
         build_dataset(long, "chat", tokenizer, 1000)
+
+
+def test_prompts_are_the_same_on_every_day(models, questions, monkeypatch):
+    from datetime import datetime
+
+    from transformers import AutoTokenizer
+    from transformers.utils import chat_template_utils
+
+    tokenizer = AutoTokenizer.from_pretrained(models / "llama")
+    problems = load_questions(
+        load_recipe("llama-3.2-3b-instruct", small(models, questions, "llama-3.2-3b-instruct")).data
+    ).problems
+    longest = max(
+        len(tokenizer.encode(render_prompt(each.question, "chat", tokenizer), add_special_tokens=False))
+        for each in problems
+    )
+
+    def on(day):
+        """Return prompt, bare template's text, digest and the ids left out, by a clock that shows a day of May."""
+
+        class Clock:
+            @staticmethod
+            def now():
+                return datetime(2031, 5, day)
+
+        monkeypatch.setattr(chat_template_utils, "datetime", Clock)
+        turns = [{"role": "user", "content": "2+2?"}]
+        bare = tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+        dataset, left_out = build_dataset(problems, "chat", tokenizer, longest)
+        return render_prompt("2+2?", "chat", tokenizer), bare, prompts_digest(dataset, tokenizer), left_out
+
+    first, second = on(3), on(24)
+    assert "The day: 03 May 2031" in first[1]
+    assert "The day: 24 May 2031" in second[1]
+    assert f"The day: {CHAT_DATE}<" in first[0]
+    assert (first[0], first[2:]) == (second[0], second[2:])
+    assert first[3] == []
+    fewer, _ = build_dataset(problems[1:], "chat", tokenizer, longest)
+    assert prompts_digest(fewer, tokenizer) != first[2]
+    tokenizer.chat_template = HEADERS.replace("The day", "A day")
+    dataset, _ = build_dataset(problems, "chat", tokenizer, longest)
+    assert prompts_digest(dataset, tokenizer) != first[2]
+
+
+def test_training_that_leaves_no_checkpoint_ends_without_a_summary(models, questions, graded, tmp_path, monkeypatch):
+    from maxpo_bench.llm.training import EstimatorGRPOTrainer
+
+    folder, settings = RunFolder(tmp_path / "run"), small(models, questions, "0.5b-24gb")
+    with monkeypatch.context() as patched:
+        patched.setattr(EstimatorGRPOTrainer, "_save_checkpoint", lambda *args: None)
+        with pytest.raises(RunFolderError, match="holds no complete checkpoint-2, which the model is taken from"):
+            run("0.5b-24gb:maxpo", folder.path, settings=settings)
+    assert (folder.summary(), folder.model_path.exists()) == (None, False)
+    assert run("0.5b-24gb:maxpo", folder.path, settings=settings)["steps"] == 2
+    assert folder.model_path.exists()
+
+
+def test_a_checkpoint_without_weights_is_not_published(tmp_path):
+    checkpoint, folder = tmp_path / "checkpoint-2", RunFolder(tmp_path / "run")
+    folder.path.mkdir()
+    checkpoint.mkdir()
+    (checkpoint / "config.json").write_text("{}")
+    with pytest.raises(RunFolderError, match="checkpoint-2 holds no weights"):
+        publish_model(checkpoint, tmp_path, folder)
+    assert not folder.model_path.exists()
 
 
 def test_too_few_questions_are_refused(models, questions, tmp_path):

@@ -139,7 +139,7 @@ def plan(
         steps=arguments["max_steps"],
         tokens=_tokens(chosen, batch),
         memory=memory,
-        disk=shape and _disk(chosen, shape),
+        disk=shape and _disk(chosen, shape, is_sharded="fsdp" in arguments),
         missing=tuple(find_missing(chosen, memory)) if look else (),
         name=chosen.full_name if isinstance(recipe, Recipe) else os.fspath(recipe),
         changes=tuple(settings),
@@ -179,10 +179,15 @@ def _check_length(recipe: Recipe, shape: Shape | None) -> None:
         )
 
 
-def _disk(recipe: Recipe, shape: Shape) -> float:
-    """Return 4 bytes per trained weight and 8 for its moments in each checkpoint, and 4 N for the final model."""
+def _disk(recipe: Recipe, shape: Shape, *, is_sharded: bool) -> float:
+    """Return 4 bytes per trained weight and 8 for its moments in each checkpoint, and 4 N for the final model.
+
+    Where the model is sharded, a checkpoint has the weights twice: transformers writes them as a model and accelerate
+    once more beside the optimizer's state (pytorch_model_fsdp.bin), to go on from.
+    """
     trained = trained_parameters(shape, recipe.lora)
-    return (recipe.training.keep + 1) * 12.0 * trained + 4.0 * shape.parameters
+    each = 16.0 if is_sharded else 12.0
+    return (recipe.training.keep + 1) * each * trained + 4.0 * shape.parameters
 
 
 def _tokens(recipe: Recipe, batch: BatchPlan) -> Tokens:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from maxpo_bench.envs.tasks import Problem
-from maxpo_bench.llm.prompts import as_messages, get_template, render_prompt
+from maxpo_bench.llm.prompts import CHAT_ARGUMENTS, as_messages, get_template, render_prompt
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -50,6 +52,24 @@ def build_dataset(
     return Dataset.from_list(rows), too_long
 
 
+def prompts_digest(dataset: Dataset, tokenizer: Any) -> str:
+    """Return the SHA-256 of ids and prompts in order, as the model reads them, as hexadecimal digits.
+
+    Args:
+        dataset: of `build_dataset`.
+        tokenizer: the model's.
+    """
+    ids, prompts = dataset["problem_id"], dataset["prompt"]
+    rows = [[key, _rendered(prompt, tokenizer)] for key, prompt in zip(ids, prompts, strict=True)]
+    return hashlib.sha256(json.dumps(rows, separators=(",", ":")).encode()).hexdigest()
+
+
+def _rendered(prompt: str | list[dict[str, str]], tokenizer: Any) -> str:
+    if isinstance(prompt, str):
+        return prompt
+    return tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=False, **CHAT_ARGUMENTS)
+
+
 def _prompt(question: str, template: str, tokenizer: Any) -> str | list[dict[str, str]]:
     if get_template(template).form != "tokenizer":
         return render_prompt(question, template)
@@ -62,9 +82,10 @@ def _encoded(prompt: str | list[dict[str, str]], tokenizer: Any) -> list[int]:
     """Return a prompt's tokens as TRL makes them."""
     if isinstance(prompt, str):
         return tokenizer(text=prompt)["input_ids"]
-    return tokenizer.apply_chat_template(prompt, add_generation_prompt=True, tokenize=True, return_dict=True)[
-        "input_ids"
-    ]
+    encoded = tokenizer.apply_chat_template(
+        prompt, add_generation_prompt=True, tokenize=True, return_dict=True, **CHAT_ARGUMENTS
+    )
+    return encoded["input_ids"]
 
 
 def _check_marks(prompt: str | list[dict[str, str]], template: str, tokenizer: Any) -> None:

@@ -6,7 +6,7 @@ import shutil
 from fnmatch import fnmatch
 from pathlib import Path
 
-from maxpo_bench.llm.run_folder import RunFolder
+from maxpo_bench.llm.run_folder import RunFolder, RunFolderError
 
 _ADAPTER = "adapter_config.json"
 _OF_TRAINING = (
@@ -30,6 +30,9 @@ def publish_model(checkpoint: Path, base: Path, folder: RunFolder) -> None:
         checkpoint: a complete checkpoint of TRL's trainer, of all weights or of adapters.
         base: folder of the model that adapters are merged into.
         folder: of the run.
+
+    Raises:
+        RunFolderError: the checkpoint holds no weights.
     """
     folder.save_model(lambda target: _write(checkpoint, base, target))
 
@@ -46,3 +49,5 @@ def _write(checkpoint: Path, base: Path, target: Path) -> None:
 
         model = AutoModelForCausalLM.from_pretrained(base, dtype="float32")
         PeftModel.from_pretrained(model, str(checkpoint)).merge_and_unload().save_pretrained(target)
+    if not any(target.glob("*.safetensors")):
+        raise RunFolderError(f"{checkpoint} holds no weights (*.safetensors): no model can be taken from it")

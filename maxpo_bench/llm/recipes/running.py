@@ -13,12 +13,12 @@ from maxpo_bench.llm.methods import get_method
 from maxpo_bench.llm.recipes.missing import Missing, missing_machine
 from maxpo_bench.llm.recipes.models import model_label, require_model
 from maxpo_bench.llm.recipes.planning import Plan, as_json, as_recipe, plan
-from maxpo_bench.llm.recipes.prompts_data import build_dataset
+from maxpo_bench.llm.recipes.prompts_data import build_dataset, prompts_digest
 from maxpo_bench.llm.recipes.publishing import publish_model
 from maxpo_bench.llm.recipes.questions import Questions, load_questions
 from maxpo_bench.llm.recipes.schema import TINY, Recipe
 from maxpo_bench.llm.recipes.settings import make_config
-from maxpo_bench.llm.run_folder import RunFolder, RunInfo
+from maxpo_bench.llm.run_folder import RunFolder, RunFolderError, RunInfo
 
 if TYPE_CHECKING:
     from maxpo_bench.llm.training import EstimatorGRPOTrainer
@@ -77,7 +77,8 @@ def run(
         MissingError: packages or devices are missing.
         MissingModelError: the model is not there.
         MissingDataError: the data set is not there.
-        RunFolderError: the folder holds another run, or another process writes to it.
+        RunFolderError: the folder holds another run, another process writes to it, or training ended without the
+            checkpoint of its last step, which the model is taken from: then there is no summary.
         ValueError: the recipe does not fit together, or another number of devices was started than it is written for.
     """
     chosen = as_recipe(recipe, settings)
@@ -117,12 +118,17 @@ def _train(planned: Plan, folder: RunFolder, is_main: bool, progress: Progress |
     trainer, data = make_trainer(planned, questions, source, folder.path, progress=progress)
     if is_main:
         folder.begin(_info(planned, data))
-    checkpoint = last_complete_checkpoint(folder.path)
+    checkpoint, last = last_complete_checkpoint(folder.path), f"checkpoint-{planned.steps}"
     # At the last step already, transformers' trainer would take one more.
-    if checkpoint is None or checkpoint.name != f"checkpoint-{planned.steps}":
+    if checkpoint is None or checkpoint.name != last:
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
         checkpoint = last_complete_checkpoint(folder.path)
-    if is_main and checkpoint is not None:
+    if is_main:
+        if checkpoint is None or checkpoint.name != last:
+            raise RunFolderError(
+                f"training ended, and {folder.path} holds no complete {last}, which the model is taken from: there is "
+                "neither a model nor a summary; the same command goes on from the last complete checkpoint"
+            )
         publish_model(checkpoint, source, folder)
 
 
@@ -169,7 +175,8 @@ def make_trainer(
         callbacks=[GradientStatistics(folder), *([ProgressCallback(progress)] if progress else [])],
     )
     trainer.remove_callback(PrinterCallback)
-    return trainer, {**questions.record(), "too_long": len(too_long)}
+    record = {"too_long": len(too_long), "prompts_sha256": prompts_digest(dataset, tokenizer)}
+    return trainer, {**questions.record(), **record}
 
 
 def _model_folder(recipe: Recipe, questions: Questions, progress: Progress | None) -> Path:

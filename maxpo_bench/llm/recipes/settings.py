@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from maxpo_bench.llm.prompts import CHAT_ARGUMENTS, get_template
 from maxpo_bench.llm.recipes.batches import BatchPlan
 from maxpo_bench.llm.recipes.schema import Recipe
 from maxpo_bench.registry import UnknownNameError, suggest
@@ -17,6 +18,21 @@ if TYPE_CHECKING:
 _LOSS_TYPES = {"sequence": "grpo", "constant": "dr_grpo"}
 _SEEDS = 2**31
 """Seeds of numpy are below 2**32, and TRL adds the number of the process."""
+_EXACT = "a run could not go on exactly from its last checkpoint, nor its model be taken from it"
+_SHARDING = "hardware.shard divides the model among devices (FSDP), and the model is taken from such checkpoints"
+_REFUSED = {
+    "output_dir": "the run's folder is the one given with --out",
+    "save_only_model": _EXACT,
+    "load_best_model_at_end": _EXACT,
+    "ignore_data_skip": _EXACT,
+    "save_on_each_node": "all processes write one run folder, which nodes share",
+    "resume_from_checkpoint": "the same command goes on from the last complete checkpoint",
+    "deepspeed": _SHARDING,
+    "fsdp": _SHARDING,
+    "fsdp_config": _SHARDING,
+    "chat_template_kwargs": "sampling renders prompts as training does, with `prompts.CHAT_ARGUMENTS`",
+}
+"""Settings that ``[trl]`` may not have, and why."""
 
 
 def trl_settings(recipe: Recipe, batch: BatchPlan, *, on_gpu: bool) -> dict[str, Any]:
@@ -30,8 +46,12 @@ def trl_settings(recipe: Recipe, batch: BatchPlan, *, on_gpu: bool) -> dict[str,
         on_gpu: whether it runs on GPUs.
 
     Raises:
-        ValueError: ``[trl]`` names a setting that the recipe has elsewhere.
+        ValueError: ``[trl]`` names a setting that the recipe has elsewhere, or one that changes what checkpoints hold
+            or how prompts are rendered.
     """
+    for name in recipe.trl:
+        if name in _REFUSED:
+            raise ValueError(f"[trl] sets {name}, which recipes do not take: {_REFUSED[name]}")
     seed = derive_seed(recipe.training.seed, "llm", "trl") % _SEEDS
     saved = recipe.training.save_every * batch.optimizer_steps
     settings: dict[str, Any] = {
@@ -64,6 +84,7 @@ def trl_settings(recipe: Recipe, batch: BatchPlan, *, on_gpu: bool) -> dict[str,
         "disable_tqdm": True,
         "dataloader_pin_memory": on_gpu,
         "ddp_find_unused_parameters": False,
+        **_chat(recipe),
         **_precision(recipe, batch.processes, on_gpu),
         **(_vllm(recipe) if on_gpu and recipe.sampling.engine == "vllm" else {"use_vllm": False}),
     }
@@ -93,6 +114,13 @@ def make_config(settings: dict[str, Any], folder: Path) -> GRPOConfig:
         if name not in known:
             raise UnknownNameError(f"[trl]: GRPOConfig has no setting {name!r}.{suggest(name, known)}")
     return GRPOConfig(output_dir=str(folder), **values)
+
+
+def _chat(recipe: Recipe) -> dict[str, Any]:
+    """Return what TRL is to render prompts with, where it renders them."""
+    if get_template(recipe.model.template).form != "tokenizer":
+        return {}
+    return {"chat_template_kwargs": dict(CHAT_ARGUMENTS)}
 
 
 def _precision(recipe: Recipe, processes: int, on_gpu: bool) -> dict[str, Any]:
