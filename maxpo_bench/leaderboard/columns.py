@@ -16,6 +16,7 @@ CLASS_TITLES: dict[Class, str] = {
     "main": "Main table",
     "direction": "Direction only",
     "biased": "Biased",
+    "stateful": "Stateful",
     "copy": "Rescaled copies",
     "null": "Null",
 }
@@ -23,11 +24,12 @@ CLASS_MEANINGS: dict[Class, str] = {
     "main": "The expectation is the max@K gradient, exactly or up to one constant factor.",
     "direction": "The expectation points along the max@K gradient, but its length changes from instance to instance.",
     "biased": "The expectation points elsewhere: these optimise another objective, and never outrank the tables above.",
+    "stateful": "Estimators that remember earlier groups: no expectation of a single group to certify; a track apart.",
     "copy": "The same advantages as another entry's, times a positive constant, hence no rank of their own. "
     "Only what depends on the constant or on the code can differ: Certificate, Bias, Maze, Cost.",
     "null": "The expectation is zero: nothing is learnt, nothing is ranked.",
 }
-KIND_SIGNS = {"exact": "✓", "proportional": "∝", "direction": "↗", "biased": "≠", "null": "∅"}
+KIND_SIGNS = {"exact": "✓", "proportional": "∝", "direction": "↗", "biased": "≠", "uncertified": "?", "null": "∅"}
 NOISE_REASON = (
     f"'{NONE}': not defined on all bandits of the suite (binary rewards only), or too noisy for the number of groups"
 )
@@ -99,6 +101,11 @@ def format_percent(value: float | None) -> str:
     if 0 < value < 1:
         return f"{min(max(round(100 * value), 1), 99)}%"
     return f"{100 * value:.0f}%"
+
+
+def format_points(value: float | None) -> str:
+    """Write a difference of shares in percentage points, with its sign."""
+    return NONE if value is None else f"{100 * value:+.1f}".replace("-", "−")
 
 
 def format_bias(value: float | None) -> str:
@@ -186,7 +193,8 @@ _FIRST = [
         "kind",
         "Certificate",
         "What enumerating every outcome of small random bandits shows of its expectation: exact (the max@K gradient), "
-        "proportional (up to one constant), direction (the constant varies), biased (points elsewhere), null (zero).",
+        "proportional (up to one constant), direction (the constant varies), biased (points elsewhere), null (zero). "
+        "Uncertified: it has a state, so that no such expectation exists.",
         lambda board, entry: Cell(f"{KIND_SIGNS[entry.kind]} {entry.kind}"),
         1,
         is_numeric=False,
@@ -210,8 +218,8 @@ _FIRST = [
     Column(
         "nsr",
         "NSR",
-        "Noise over signal, median over instances: total variance over squared mean. Lower is better.",
-        _plain("nsr"),
+        "Noise over signal, total variance over squared mean, median over instances. Lower is better.",
+        lambda board, entry: interval_cell(entry.nsr),
         5,
         "low",
     ),
@@ -243,6 +251,15 @@ _FIRST = [
     ),
     Column(
         "cosinemin", "cos min", "The same cosine on the worst instance.", _plain("cosine_min", format_cosine), 8, "high"
+    ),
+    Column(
+        "gain",
+        "LM gain",
+        "pass@64 of the tiny language model trained with it minus that with ei_l2o on the same seeds, in percentage "
+        f"points. Higher is better; {PASS_REASON}.",
+        lambda board, entry: interval_cell(entry.lm_gain, format_points),
+        10,
+        "high",
     ),
     _eta("1", "single groups are", 12),
     _eta("16", "16 groups are", 7),

@@ -16,22 +16,24 @@ from maxpo_bench.leaderboard.checks import check_keys, check_line, check_text, f
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.registry import suggest
 
-Class = Literal["main", "direction", "biased", "copy", "null"]
+Class = Literal["main", "direction", "biased", "stateful", "copy", "null"]
 Rank = tuple[int, int]
 Order = tuple[bool, float, str]
 
 B95_CAP = 1000.0
-SCHEMA = 1
-CLASSES: tuple[Class, ...] = ("main", "direction", "biased", "copy", "null")
+SCHEMA = 2
+CLASSES: tuple[Class, ...] = ("main", "direction", "biased", "stateful", "copy", "null")
 CLASS_OF_KIND: dict[str, Class] = {
     "exact": "main",
     "proportional": "main",
     "direction": "direction",
     "biased": "biased",
+    "uncertified": "stateful",
     "null": "null",
 }
 ETA_GROUPS = ("1", "16", "256", "inf")
 PASS_K = ("1", "4", "16", "64")
+TRACKS = ("stateless", "stateful")
 
 _CHOICES: dict[str, Sequence[str]] = {
     "origin": ("built-in", "submission"),
@@ -39,12 +41,13 @@ _CHOICES: dict[str, Sequence[str]] = {
     "kind": tuple(CLASS_OF_KIND),
     "scale": ("K/n", "1"),
     "domain": ("real", "binary"),
+    "track": TRACKS,
     "sandbox": ("none", "basic", "strict"),
 }
 _LINES = ("name", "title")
 _TEXTS = ("summary", "paper", "equation", "authors", "licence", "submission_hash")
-_NUMBERS = ("solved", "nsr", "cosine_min", "cosine_median", "bias", "centring", "cost", "learning_rate")
-_INTERVALS = ("b95_ratio", "variance_ratio", "learning")
+_NUMBERS = ("solved", "cosine_min", "cosine_median", "bias", "centring", "cost", "learning_rate")
+_INTERVALS = ("b95_ratio", "nsr", "variance_ratio", "learning", "lm_gain")
 
 
 @dataclass(frozen=True)
@@ -103,12 +106,14 @@ class Entry:
         suite: name of a suite in `SUITES`; tables of different suites are never mixed.
         origin: ``built-in`` or ``submission``.
         status: ``self-run``, ``verified`` (rerun by somebody else with later seeds), ``disputed`` or ``withdrawn``.
-        kind: the certificate: ``exact``, ``proportional``, ``direction``, ``biased`` or ``null``.
+        kind: the certificate: ``exact``, ``proportional``, ``direction``, ``biased`` or ``null``; ``uncertified`` for an
+            estimator with a state, whose expectation on single groups does not exist.
+        track: ``stateless`` (the answer to a group depends on nothing else) or ``stateful``.
         linked_to: name of the entry of which this is a rescaled copy; such an entry stands among the copies, unranked.
         b95_ratio: the headline. Groups per step needed for 95 % of the exact-gradient step, relative to ``ei_l2o``,
             geometric mean over instances; lower is better; infinite is capped at `B95_CAP`.
         solved: share of instances with a finite B95, in [0, 1].
-        nsr: trace of the covariance over the squared norm of the mean gradient, >= 0.
+        nsr: trace of the covariance over the squared norm of the mean gradient, >= 0, with its interval.
         cosine_min: smallest cosine between mean estimate and exact gradient, in [-1, 1].
         cosine_median: its median.
         bias: norm of (mean estimate - exact gradient) over norm of the exact gradient, under the declared scale.
@@ -119,15 +124,18 @@ class Entry:
         learning: return on the maze after training, interquartile mean over seeds.
         learning_rate: the step size that the tuning chose.
         pass_at_k: for k in `PASS_K`; all None until a language model was trained with the estimator.
+        lm_gain: pass@64 of the tiny language model minus that of the frozen run of ``ei_l2o`` on the same seeds, a share
+            in [-1, 1].
         scale: declared factor before the sum of advantages: ``K/n`` or ``1``.
         domain: rewards it is defined for: ``real`` or ``binary``.
         paper: where it was published, free text.
         equation: where in that paper.
         authors: whom to credit.
         licence: of the submitted code.
-        sandbox: under which lock the code ran: ``none``, ``basic`` or ``strict``.
+        sandbox: under which lock the code ran: ``none``, ``basic`` or ``strict``; ``none`` for built-in estimators.
         submission_hash: of the submitted files; empty for built-ins.
-        scorer: what computed the row: versions, commit, date, seed.
+        scorer: what computed the row: versions, commit, date, seed, the sandbox's protections.
+        verification: {} or the last one: ``date``, ``beacon``, ``agrees``, ``by``, ``comparisons``.
         extra: anything else that is plain JSON; kept in the JSON, shown nowhere.
 
     Raises:
@@ -145,7 +153,7 @@ class Entry:
     linked_to: str | None = None
     b95_ratio: Interval = field(default_factory=Interval)
     solved: float | None = None
-    nsr: float | None = None
+    nsr: Interval = field(default_factory=Interval)
     cosine_min: float | None = None
     cosine_median: float | None = None
     bias: float | None = None
@@ -156,6 +164,8 @@ class Entry:
     learning: Interval = field(default_factory=Interval)
     learning_rate: float | None = None
     pass_at_k: dict[str, float | None] = field(default_factory=lambda: dict.fromkeys(PASS_K))
+    lm_gain: Interval = field(default_factory=Interval)
+    track: str = "stateless"
     scale: str = "K/n"
     domain: str = "real"
     paper: str = ""
@@ -165,6 +175,7 @@ class Entry:
     sandbox: str = "none"
     submission_hash: str = ""
     scorer: dict[str, Any] = field(default_factory=dict)
+    verification: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -180,7 +191,7 @@ class Entry:
             raise ValueError(f"{where}solved is a share in [0, 1], got {self.solved}")
         for name, keys in (("eta", ETA_GROUPS), ("pass_at_k", PASS_K)):
             object.__setattr__(self, name, number_table(getattr(self, name), keys, where + name))
-        for name in ("scorer", "extra"):
+        for name in ("scorer", "verification", "extra"):
             object.__setattr__(self, name, json_object(getattr(self, name), where + name))
 
     def _check_words(self, where: str) -> None:
@@ -201,7 +212,7 @@ class Entry:
     def klass(self) -> Class:
         """The table it belongs to.
 
-        ``main`` (exact, proportional), ``direction``, ``biased``, ``copy`` (linked to another entry, whatever its
+        ``main`` (exact, proportional), ``direction``, ``biased``, ``stateful``, ``copy`` (linked to another entry, whatever its
         certificate) or ``null`` (linked or not).
         """
         own = CLASS_OF_KIND[self.kind]
@@ -266,7 +277,7 @@ class Leaderboard:
         object.__setattr__(self, "entries", tuple(sorted(self.entries, key=lambda entry: _place(entry, by_name))))
 
     def sections(self) -> list[tuple[Class, list[Entry]]]:
-        """Return the five classes in order, each with its entries in the order of the table (may be empty).
+        """Return the six classes in order, each with its entries in the order of the table (may be empty).
 
         The best headline score comes first, None last; copies stand in the order of their originals.
         """

@@ -204,7 +204,7 @@ def _noise_columns(noise: Sequence[BlockSums | None]) -> dict[str, Any]:
     }
     return {
         "solved": float(np.isfinite(b95).mean()),
-        "nsr": finite_or_none(float(np.median(nsr))),
+        "nsr": Interval.of(float(np.median(nsr))),
         "eta": {groups: float(share) for groups, share in shares.items()},
     }
 

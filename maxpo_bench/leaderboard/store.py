@@ -13,7 +13,7 @@ from maxpo_bench.leaderboard.entry import Entry
 from maxpo_bench.leaderboard.fingerprint import Fingerprint
 from maxpo_bench.leaderboard.noise import BlockSums
 
-SCHEMA = 1
+SCHEMA = 2
 UNFINISHED = ".writing-"
 """How the names of files begin that are being written."""
 

@@ -185,7 +185,7 @@ def test_damaged_file_is_named(tmp_path, reference):
     path.write_text(path.read_text()[:-30])
     with pytest.raises(ValueError, match=path.name):
         load_all(tmp_path, SUITE.name)
-    with pytest.raises(ValueError, match="schema 0 is not 1"):
+    with pytest.raises(ValueError, match="schema 0 is not 2"):
         ScoredEntry.from_dict({"schema": 0})
 
 

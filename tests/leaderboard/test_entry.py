@@ -48,9 +48,9 @@ def test_interval_of_turns_the_missing_into_none() -> None:
 
 
 def test_numpy_numbers_become_python_floats() -> None:
-    made = entry(nsr=np.float32(0.25), solved=np.int64(1), b95_ratio=Interval(np.float64(2), 1, np.float32(3)))  # type: ignore[arg-type]
-    assert (made.nsr, made.solved, made.b95_ratio) == (0.25, 1.0, Interval(2.0, 1.0, 3.0))
-    assert all(type(value) is float for value in (made.nsr, made.solved, made.b95_ratio.high))
+    made = entry(centring=np.float32(0.25), solved=np.int64(1), b95_ratio=Interval(np.float64(2), 1, np.float32(3)))  # type: ignore[arg-type]
+    assert (made.centring, made.solved, made.b95_ratio) == (0.25, 1.0, Interval(2.0, 1.0, 3.0))
+    assert all(type(value) is float for value in (made.centring, made.solved, made.b95_ratio.high))
 
 
 def test_entry_survives_json_and_pickle() -> None:
@@ -95,7 +95,7 @@ def test_entry_keys_are_exact() -> None:
         ({"domain": "complex"}, "domain must be one of"),
         ({"sandbox": "maybe"}, "sandbox must be one of"),
         ({"solved": 1.5}, r"solved is a share in \[0, 1\]"),
-        ({"nsr": math.inf}, "nsr must be finite"),
+        ({"cost": math.inf}, "cost must be finite"),
         ({"eta": {"1": math.nan, "16": None, "256": None, "inf": None}}, r"eta\['1'\] must be finite"),
         ({"extra": {"a": [1, math.nan]}}, r"extra\['a'\]\[1\] must be finite"),
         ({"linked_to": "mine"}, "linked_to is its own name"),
@@ -188,8 +188,8 @@ def test_board_survives_json() -> None:
     assert again == board
     assert again.ranks["ei"] == (4, 5)
     data = board.to_dict()
-    with pytest.raises(ValueError, match="schema 2 is not 1"):
-        Leaderboard.from_dict(data | {"schema": 2})
+    with pytest.raises(ValueError, match="schema 1 is not 2"):
+        Leaderboard.from_dict(data | {"schema": 1})
     with pytest.raises(ValueError, match="leaderboard: unknown 'extra'"):
         Leaderboard.from_dict(data | {"extra": 1})
     with pytest.raises(ValueError, match="leaderboard: missing 'ranks'"):
