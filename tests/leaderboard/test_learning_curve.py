@@ -36,7 +36,8 @@ def test_curve_is_that_of_the_evaluation_runs():
     np.testing.assert_allclose(curve["mean"], trim_mean(again.return_mean, 0.25, axis=1), rtol=5.1e-4)
     np.testing.assert_array_equal(found["returns"], again.return_mean[-1])
     low, mean, high = (np.array(curve[key]) for key in ("low", "mean", "high"))
-    assert (low <= mean).all() and (mean <= high).all()
+    assert (low <= mean).all()
+    assert (mean <= high).all()
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
