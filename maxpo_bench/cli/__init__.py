@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from maxpo_bench.cli import figures, lists, scores, sweeps
+from maxpo_bench.cli import figures, language, lists, scores, sweeps
 from maxpo_bench.cli.llm import llm
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ for _command in (
     scores.certify,
     scores.submit,
     scores.leaderboard,
+    language.score_lm,
     figures.plot,
     figures.reproduce,
     figures.video,
