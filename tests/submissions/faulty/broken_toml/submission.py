@@ -1,0 +1,7 @@
+"""Its submission.toml forgets a quotation mark."""
+
+from maxpo_bench.estimators import ei_l2o
+
+
+def advantages(rewards, k):
+    return ei_l2o(rewards, k)

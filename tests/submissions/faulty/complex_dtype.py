@@ -1,0 +1,5 @@
+"""Returns complex numbers."""
+
+
+def advantages(rewards, k):
+    return rewards * (1 + 0j)

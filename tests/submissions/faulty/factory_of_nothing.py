@@ -1,0 +1,5 @@
+"""Its factory returns no function."""
+
+
+def make_advantages(k):
+    return None

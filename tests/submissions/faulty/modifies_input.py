@@ -1,0 +1,5 @@
+"""Subtracts the mean in place."""
+
+
+def advantages(rewards, k):
+    return rewards.sub_(rewards.mean(-1, keepdim=True))

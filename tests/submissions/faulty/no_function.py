@@ -1,0 +1,5 @@
+"""Calls its function by another name."""
+
+
+def advantage(rewards, k):
+    return rewards - rewards.mean(-1, keepdim=True)

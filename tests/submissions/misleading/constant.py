@@ -1,0 +1,5 @@
+"""Pays everybody the same."""
+
+
+def advantages(rewards, k):
+    return rewards * 0 + 1
