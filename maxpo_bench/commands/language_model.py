@@ -25,15 +25,16 @@ from maxpo_bench.leaderboard.language import (
 )
 from maxpo_bench.leaderboard.language_track import LanguageTrack, track_of
 from maxpo_bench.leaderboard.score import provenance
-from maxpo_bench.leaderboard.submission import Candidate, Metadata, built_in
+from maxpo_bench.leaderboard.submission import Candidate, Metadata, SubmissionError, built_in
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.registry import UnknownNameError, suggest
 
 if TYPE_CHECKING:
     from maxpo_bench.estimators import Estimator
-    from maxpo_bench.leaderboard.submission import Submission
+    from maxpo_bench.leaderboard.source import Submission
+    from maxpo_bench.sandbox import Level
 
-LEVELS = ("strict", "basic", "none")
+LEVELS: tuple[Level, ...] = ("strict", "basic", "none")
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,14 @@ def _identity(asked: Asked) -> tuple[str, str]:
 
 
 def _submission(asked: Asked) -> Submission:
-    from maxpo_bench.leaderboard.submission import read_submission
-
     target = asked.target
     if not Path(target).exists() and not target.endswith(".py") and "/" not in target:
         raise UnknownNameError(
             f"{target!r} is neither a built-in estimator nor a file.{suggest(target, ESTIMATORS)} A submission is "
             "named by its file or folder, since its code is not kept with its score."
         )
+    from maxpo_bench.leaderboard.source import read_submission
+
     return read_submission(target, name=asked.name)
 
 
@@ -151,27 +152,30 @@ def _subject(asked: Asked, track: LanguageTrack) -> Subject:
     def opened(k: int) -> Iterator[Estimator]:
         with _candidate(submission, level) as candidate:
             yield candidate.build(k)
+            if differing := candidate.audit():
+                raise SubmissionError(f"{metadata.name} does not answer the same when it is asked again: {differing}")
 
     return Subject(metadata.name, submission.digest, level, opened, has_state=metadata.track == "stateful")
 
 
-def _level(asked: Asked) -> str:
-    if asked.level not in LEVELS:
+def _level(asked: Asked) -> Level:
+    level = next((each for each in LEVELS if each == asked.level), None)
+    if level is None:
         raise ValueError(f"--level must be one of {', '.join(LEVELS)}, got {asked.level!r}")
-    if asked.level == "none" and not asked.trust:
+    if level == "none" and not asked.trust:
         raise ValueError("--level none runs the file's code with your rights: add --trust, or choose strict or basic")
-    return asked.level
+    return level
 
 
 @contextmanager
-def _candidate(submission: Submission, level: str) -> Iterator[Candidate]:
-    from maxpo_bench.leaderboard.examination import open_submission
+def _candidate(submission: Submission, level: Level) -> Iterator[Candidate]:
+    from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
     from maxpo_bench.leaderboard.submission import run_in_process
 
     if level == "none":
         yield run_in_process(submission)
         return
-    with open_submission(submission, level=level) as candidate:
+    with open_submission(submission, level=level, limits=SCORE_LIMITS) as candidate:
         yield candidate
 
 

@@ -6,7 +6,7 @@ Part of every suite, and frozen like its bandits: a change of anything here need
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from maxpo_bench.leaderboard.suite import SUITES
@@ -77,11 +77,11 @@ class LanguageTrack:
     def differences(self, settings: Mapping[str, Any]) -> list[str]:
         """Say which settings are other ones than the track's; the name is none, and what is unknown is left out."""
         own = self.to_dict()
-        names = [entry.name for entry in fields(self) if entry.name != "name"]
+        given = {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
         return [
-            f"{name} is {settings.get(name)!r} instead of {own[name]!r}"
-            for name in names
-            if settings.get(name) != own[name]
+            f"{name} is {given.get(name)!r} instead of {value!r}"
+            for name, value in own.items()
+            if name != "name" and given.get(name) != value
         ]
 
 
