@@ -31,6 +31,7 @@ for _command in (
     sweeps.sweep,
     sweeps.compare,
     scores.certify,
+    scores.new,
     scores.submit,
     scores.leaderboard,
     language.score_lm,

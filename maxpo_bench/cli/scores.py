@@ -29,6 +29,20 @@ def certify(
     print_json(certificate.to_dict()) if as_json else print(certificate.explain())
 
 
+def new(
+    name: Annotated[str, typer.Argument(help="Its name: lower-case letters, digits, _ . -")],
+    folder: Annotated[Path, typer.Option("--folder", help="Where its folder is made.")] = Path("."),
+    factory: Annotated[
+        bool, typer.Option("--factory", help="Define make_advantages(k), called once for each K.")
+    ] = False,
+    binary: Annotated[bool, typer.Option("--binary", help="Declare 0/1 rewards.")] = False,
+) -> None:
+    """Make the folder of a submission that passes `check` as it is; nothing is overwritten."""
+    from maxpo_bench.commands.new import run_new
+
+    finish(lambda: run_new(name, folder=folder, factory=factory, binary=binary))
+
+
 def submit(
     path: Annotated[Path, typer.Argument(help="A .py file, or a folder with submission.py and submission.toml.")],
     suite: SuiteName = "full",
