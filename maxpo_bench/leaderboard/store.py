@@ -1,136 +1,214 @@
-"""Stored scores: ``<results>/<suite>/<name>/<submission hash>/<suite>.json``, one file per version of an entry."""
+"""Stored scores: ``<results>/<suite>/<name>/<submission hash>/<suite>.json``, one folder per version of an entry.
+
+In the folder of a version lie
+
+- ``<suite>.json``: its score, never changed, only replaced as a whole when the version is scored again;
+- ``<suite>.1.json``, ``<suite>.2.json``, ...: the scores that were replaced, the oldest first, kept for good;
+- ``verification.json`` and ``withdrawal.json``: see `maxpo_bench.leaderboard.statuses`;
+- whatever else belongs to the version, under other names.
+
+Everything is written to a temporary file, synced, and renamed; what replaces something happens under the lock of the
+folder. A reader sees a whole score or none, and at no moment is a score without a name.
+"""
 
 from __future__ import annotations
 
-import json
 import os
-import tempfile
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from maxpo_bench.leaderboard.entry import Entry
-from maxpo_bench.leaderboard.fingerprint import Fingerprint
-from maxpo_bench.leaderboard.noise import BlockSums
+from maxpo_bench.leaderboard import files
+from maxpo_bench.leaderboard.files import UNFINISHED, publish
+from maxpo_bench.leaderboard.scored import SCHEMA, ScoredEntry, decode
+from maxpo_bench.leaderboard.statuses import with_status
+from maxpo_bench.leaderboard.suite import SUITES
 
-SCHEMA = 2
-UNFINISHED = ".writing-"
-"""How the names of files begin that are being written."""
+__all__ = [
+    "SCHEMA",
+    "UNFINISHED",
+    "DamagedScores",
+    "Scan",
+    "ScoredEntry",
+    "history",
+    "load",
+    "load_all",
+    "path_of",
+    "publish",
+    "save",
+    "scan",
+]
+
+_PART = re.compile(r"[^\W_.][\w.+-]*|_[\w.+-]*")
+
+
+class DamagedScores(ValueError):
+    """Stored scores that cannot be read.
+
+    Attributes:
+        damaged: each file with what is wrong with it.
+    """
+
+    def __init__(self, results: Path, suite: str, damaged: Sequence[tuple[Path, str]]) -> None:
+        count = f"{len(damaged)} stored files" if len(damaged) > 1 else "a stored file"
+        lines = [f"{count} of suite {suite} cannot be used:"]
+        lines += [f"  {path}: {reason}" for path, reason in damaged]
+        flags = f"--suite {suite} --results {results}"
+        lines += [
+            "to go on, move what is damaged away (mv FILE FILE.damaged; nothing else is affected). Scores are made "
+            f"again by `maxpo-bench leaderboard --score {flags}` (built-in estimators) or `maxpo-bench submit PATH "
+            f"{flags}`; a version's earlier scores are kept beside it as {suite}.1.json, {suite}.2.json, ..."
+        ]
+        super().__init__("\n".join(lines))
+        self.damaged = tuple(damaged)
 
 
 @dataclass(frozen=True)
-class ScoredEntry:
-    """An entry with the raw sums its metrics were made from.
+class Scan:
+    """What lies in the folder of a suite.
 
     Attributes:
-        entry: the row; ``linked_to`` and the metrics relative to the reference are set when a table is made.
-        noise: block sums per bandit of the suite, in its order; None where the estimator is not defined.
-        learning: return on the maze per evaluation seed, or None.
-        fingerprint: see `maxpo_bench.leaderboard.fingerprint`.
-        certificate: the certificate's figures.
-        contract: results of the contract tests.
+        scored: of every name the version scored last, by name.
+        damaged: each file that cannot be read, with the reason.
     """
 
-    entry: Entry
-    noise: list[BlockSums | None]
-    learning: dict[str, Any] | None
-    fingerprint: Fingerprint
-    certificate: dict[str, Any]
-    contract: list[dict[str, str]]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {
-            "schema": SCHEMA,
-            "entry": self.entry.to_dict(),
-            "noise": [None if sums is None else sums.to_dict() for sums in self.noise],
-            "learning": self.learning,
-            "fingerprint": self.fingerprint,
-            "certificate": self.certificate,
-            "contract": self.contract,
-        }
-
-    @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> ScoredEntry:
-        """Read what `to_dict` wrote.
-
-        Raises:
-            ValueError: another schema, or a key is missing.
-        """
-        if data.get("schema") != SCHEMA:
-            raise ValueError(f"schema {data.get('schema')!r} is not {SCHEMA}: score the entry again")
-        try:
-            return cls(
-                entry=Entry.from_dict(data["entry"]),
-                noise=[None if sums is None else BlockSums(**sums) for sums in data["noise"]],
-                learning=data["learning"],
-                fingerprint=data["fingerprint"],
-                certificate=data["certificate"],
-                contract=data["contract"],
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"not a stored score: {error}") from error
+    scored: list[ScoredEntry]
+    damaged: list[tuple[Path, str]]
 
 
 def path_of(results: Path, suite: str, name: str, digest: str) -> Path:
-    """Where a score is stored."""
+    """Where a score is stored.
+
+    Raises:
+        ValueError: a part is no plain file name, or the digest is shorter than 16 characters.
+    """
+    for part, what in ((suite, "suite"), (name, "name"), (digest, "submission hash")):
+        if not _PART.fullmatch(part):
+            raise ValueError(f"{what} {part!r} cannot be a folder's name: letters, digits and '_ . + -' only")
+    if len(digest) < 16:
+        raise ValueError(f"a submission hash has at least 16 characters, got {digest!r}")
     return results / suite / name / digest[:16] / f"{suite}.json"
 
 
+def history(path: Path) -> list[Path]:
+    """Return the scores of the same version that ``path`` replaced, the oldest first."""
+    numbered = {
+        int(match[1]): other
+        for other in path.parent.glob(f"{path.stem}.*.json")
+        if (match := re.fullmatch(r"\.([1-9][0-9]*)", other.name[len(path.stem) : -len(".json")]))
+    }
+    return [numbered[number] for number in sorted(numbered)]
+
+
 def save(results: Path, scored: ScoredEntry) -> Path:
-    """Write one score atomically; the same version of an entry replaces itself."""
+    """Write one score; an earlier one of the same version is kept under a name of its own.
+
+    Its status and verification are not written: files beside the score decide them.
+
+    Raises:
+        OSError: it cannot be written; what was stored before is untouched.
+        ValueError: the entry's name, suite or hash cannot be part of a path, or a number is not finite.
+    """
     entry = scored.entry
     path = path_of(results, entry.suite, entry.name, entry.submission_hash)
-    text = json.dumps(scored.to_dict(), sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
-    publish(path, text + "\n")
+    content = scored.encoded()
+    with files.locked(path.parent):
+        files.clear_unfinished(path.parent)
+        _keep_earlier(path)
+        files._reached("kept")
+        publish(path, content)
     return path
 
 
-def publish(path: Path, text: str) -> None:
-    """Write a text file in one step: a reader sees the old file or the new one, whenever the writer is stopped.
-
-    Args:
-        path: its folder is made if it is missing.
-        text: its content.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def _keep_earlier(path: Path) -> None:
+    """Give what is about to be replaced, readable or not, the next free number."""
+    if not path.exists():
+        return
+    kept = history(path)
+    if kept and kept[-1].read_bytes() == path.read_bytes():  # a process was killed right here
+        return
+    last = int(kept[-1].name.split(".")[-2]) if kept else 0
+    files.keep_as(path, path.with_name(f"{path.stem}.{last + 1}.json"))
 
 
 def load(path: Path) -> ScoredEntry:
-    """Read one stored score.
+    """Read one stored score, with the status that the files beside it give it.
 
     Raises:
-        ValueError: the file is damaged or of another schema; the message names it.
+        ValueError: the file, or one beside it, is damaged, of another schema, or does not belong where it lies; the
+            message names it.
+        OSError: it cannot be read.
     """
     try:
-        return ScoredEntry.from_dict(json.loads(path.read_text(encoding="utf-8")))
+        return _load(path)
+    except ValueError as error:
+        raise ValueError(f"{error}: move the file away (mv FILE FILE.damaged), then score the entry again") from error
+
+
+def _load(path: Path) -> ScoredEntry:
+    try:
+        scored = decode(path.read_text(encoding="utf-8"))
+        _check_place(path, scored)
+        _check_bandits(scored)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{path}: {error}") from error
+    return with_status(scored, path.parent)
+
+
+def _check_place(path: Path, scored: ScoredEntry) -> None:
+    entry = scored.entry
+    expected = path_of(Path(), entry.suite, entry.name, entry.submission_hash).parts
+    found = path.absolute().parts[-4:]
+    if found != expected:
+        raise ValueError(f"holds the score that belongs into {os.path.join(*expected)}")
+
+
+def _check_bandits(scored: ScoredEntry) -> None:
+    names = [instance.name for instance in SUITES.get(scored.entry.suite).instances()]
+    if len(scored.noise) != len(names):
+        raise ValueError(f"holds {len(scored.noise)} bandits, the suite has {len(names)}")
+    for sums, name in zip(scored.noise, names, strict=True):
+        if sums is not None and sums.instance != name:
+            raise ValueError(f"holds the bandit {sums.instance!r} in the place of {name!r}")
+
+
+def scan(results: Path, suite: str) -> Scan:
+    """Read every stored score of a suite; of several versions of a name the one scored last counts."""
+    newest: dict[str, ScoredEntry] = {}
+    damaged: list[tuple[Path, str]] = []
+    for path in sorted((results / suite).glob(f"*/*/{suite}.json")):
+        try:
+            scored = _load(path)
+        except (ValueError, OSError) as error:
+            damaged.append(_fault(path, error))
+            continue
+        known = newest.get(scored.entry.name)
+        if known is None or _date(scored) >= _date(known):
+            newest[scored.entry.name] = scored
+    return Scan(list(newest.values()), damaged)
+
+
+def _fault(path: Path, error: Exception) -> tuple[Path, str]:
+    """Return the file to be named, which may be one beside the score, and the reason without the file."""
+    text = str(error)
+    for named in (path, *path.parent.glob("*.json")):
+        if text.startswith(f"{named}: "):
+            return named, text.removeprefix(f"{named}: ")
+    return path, text
+
+
+def _date(scored: ScoredEntry) -> str:
+    return str(scored.entry.scorer.get("date", ""))
 
 
 def load_all(results: Path, suite: str) -> list[ScoredEntry]:
-    """Every stored score of a suite; of several versions of a name the one scored last.
+    """Return every stored score of a suite; of several versions of a name the one scored last.
 
     Raises:
-        ValueError: a file is damaged.
+        DamagedScores: files are damaged; the message names all of them and says how to go on.
     """
-    newest: dict[str, ScoredEntry] = {}
-    for path in sorted((results / suite).glob("*/*/*.json")):
-        if path.name.startswith("."):
-            continue
-        scored = load(path)
-        known = newest.get(scored.entry.name)
-        if known is None or str(scored.entry.scorer.get("date")) >= str(known.entry.scorer.get("date")):
-            newest[scored.entry.name] = scored
-    return list(newest.values())
+    found = scan(results, suite)
+    if found.damaged:
+        raise DamagedScores(results, suite, found.damaged)
+    return found.scored
