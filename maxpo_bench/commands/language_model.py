@@ -25,7 +25,7 @@ from maxpo_bench.leaderboard.language import (
 )
 from maxpo_bench.leaderboard.language_track import LanguageTrack, track_of
 from maxpo_bench.leaderboard.score import provenance
-from maxpo_bench.leaderboard.submission import Candidate, Metadata, SubmissionError, built_in
+from maxpo_bench.leaderboard.submission import Metadata, SubmissionError, built_in
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.registry import UnknownNameError, suggest
 
@@ -148,9 +148,11 @@ def _subject(asked: Asked, track: LanguageTrack) -> Subject:
     if level == "none" and not asked.quiet:
         print("note: this runs the file's code with your rights, without a sandbox", file=sys.stderr)
 
+    from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
+
     @contextmanager
     def opened(k: int) -> Iterator[Estimator]:
-        with _candidate(submission, level) as candidate:
+        with open_submission(submission, level=level, limits=SCORE_LIMITS) as candidate:
             yield candidate.build(k)
             if differing := candidate.audit():
                 raise SubmissionError(f"{metadata.name} does not answer the same when it is asked again: {differing}")
@@ -165,18 +167,6 @@ def _level(asked: Asked) -> Level:
     if level == "none" and not asked.trust:
         raise ValueError("--level none runs the file's code with your rights: add --trust, or choose strict or basic")
     return level
-
-
-@contextmanager
-def _candidate(submission: Submission, level: Level) -> Iterator[Candidate]:
-    from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
-    from maxpo_bench.leaderboard.submission import run_in_process
-
-    if level == "none":
-        yield run_in_process(submission)
-        return
-    with open_submission(submission, level=level, limits=SCORE_LIMITS) as candidate:
-        yield candidate
 
 
 def _check_supported(metadata: Metadata, smallest: int, track: LanguageTrack) -> None:

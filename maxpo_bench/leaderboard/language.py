@@ -18,7 +18,7 @@ import numpy as np
 from maxpo_bench.leaderboard.checks import check_keys, json_object, number
 from maxpo_bench.leaderboard.entry import PASS_K, Entry, Interval
 from maxpo_bench.leaderboard.language_track import TINY_LM_1, LanguageTrack, track_of
-from maxpo_bench.leaderboard.store import ScoredEntry, publish
+from maxpo_bench.leaderboard.store import ScoredEntry, path_of, publish
 from maxpo_bench.stats import mean_interval
 
 SCHEMA = 1
@@ -152,8 +152,12 @@ class LanguageRecord:
 
 
 def language_path(results: Path, suite: str, name: str, digest: str) -> Path:
-    """Where the runs of one version of an entry are stored."""
-    return results / suite / name / digest[:16] / FILE
+    """Where the runs of one version of an entry are stored.
+
+    Raises:
+        ValueError: a part is no plain file name, or the digest is shorter than 16 characters.
+    """
+    return path_of(results, suite, name, digest).with_name(FILE)
 
 
 def save_language(results: Path, suite: str, record: LanguageRecord) -> Path:
