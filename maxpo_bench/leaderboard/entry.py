@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from maxpo_bench.leaderboard.checks import check_keys, check_line, check_text, finite, json_object, number, number_table
+from maxpo_bench.leaderboard.source import TRACKS
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.registry import suggest
 
@@ -33,7 +34,6 @@ CLASS_OF_KIND: dict[str, Class] = {
 }
 ETA_GROUPS = ("1", "16", "256", "inf")
 PASS_K = ("1", "4", "16", "64")
-TRACKS = ("stateless", "stateful")
 
 _CHOICES: dict[str, Sequence[str]] = {
     "origin": ("built-in", "submission"),

@@ -1,104 +1,95 @@
-"""What is scored: a built-in estimator or a user's file, with the properties it declares."""
+"""What is scored: a built-in estimator or somebody's function, with the properties it declares."""
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import importlib.util
 import inspect
-import re
 import sys
-import tomllib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from maxpo_bench.estimators import ESTIMATORS, Estimator, as_estimator, get_estimator
-from maxpo_bench.estimators.spec import DOMAINS, SCALES, Domain, Scale
+from maxpo_bench.estimators.spec import Domain, Scale
+from maxpo_bench.leaderboard.source import (
+    FACTORY,
+    FUNCTION,
+    KEYS,
+    Metadata,
+    Submission,
+    SubmissionError,
+    read_submission,
+)
 from maxpo_bench.moments.subject import DEFAULT_GRID
-from maxpo_bench.registry import suggest
 
-NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,39}")
+if TYPE_CHECKING:
+    from pathlib import Path
 
+    from torch import Tensor
 
-class SubmissionError(ValueError):
-    """A submission that cannot be read; the message says what to change in it."""
-
-
-@dataclass(frozen=True)
-class Metadata:
-    """What a submission declares about itself.
-
-    Attributes:
-        name: lower-case letters, digits, ``_ . -``; at most 40 characters.
-        scale: factor in front of sum_i A_i s_i, "K/n" or "1".
-        domain: rewards it is defined for, "real" or "binary".
-        min_group_size: smallest group for objective size K: "k", "k+1" or a number.
-        min_k: smallest K it is defined for.
-    """
-
-    name: str
-    summary: str = ""
-    scale: str = "K/n"
-    domain: str = "real"
-    min_group_size: str = "k+1"
-    min_k: int = 1
-    authors: str = ""
-    licence: str = ""
-    paper: str = ""
-    equation: str = ""
-
-    def __post_init__(self) -> None:
-        if self.scale == "k/n":
-            object.__setattr__(self, "scale", "K/n")
-        if not NAME_PATTERN.fullmatch(self.name):
-            raise SubmissionError(
-                f"name {self.name!r} must be lower-case letters, digits, '_', '.' or '-', at most 40 of them"
-            )
-        for key, allowed in (("scale", SCALES), ("domain", DOMAINS)):
-            if getattr(self, key) not in allowed:
-                raise SubmissionError(f"{key} must be one of {', '.join(allowed)}, got {getattr(self, key)!r}")
-        if self.min_group_size not in ("k", "k+1") and not self.min_group_size.isdecimal():
-            raise SubmissionError(f"min_group_size must be 'k', 'k+1' or a number, got {self.min_group_size!r}")
-        if self.min_k < 1:
-            raise SubmissionError(f"min_k must be at least 1, got {self.min_k}")
-
-    def smallest_group(self, k: int) -> int:
-        """Smallest supported group size for objective size ``k``."""
-        if self.min_group_size == "k":
-            return k
-        return k + 1 if self.min_group_size == "k+1" else max(int(self.min_group_size), 1)
+__all__ = [
+    "KEYS",
+    "Candidate",
+    "Metadata",
+    "Submission",
+    "SubmissionError",
+    "built_in",
+    "from_function",
+    "load_submission",
+    "read_submission",
+    "run_in_process",
+]
 
 
-KEYS = tuple(Metadata.__dataclass_fields__)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """An estimator to be scored.
 
     Attributes:
-        build: makes the estimator for one objective size K.
-        raw: the same without our checks in front of it, for the contract tests: ``raw(rewards, k)``.
+        metadata: what it declares.
+        build: makes the estimator for one objective size K; a stateful one with a state of its own.
+        raw: the bare function, without our checks in front of it, for the contract tests: ``raw(rewards, k)``; a
+            stateful one starts from a fresh state at every call.
+        changes_input: does a call of the bare function change the rewards it was given?
         smallest_group: smallest group size for an objective size K.
         digest: SHA-256 of the source.
         origin: "built-in" or "submission".
+        path: where a submission was read.
+        build_rows: makes the estimator for one K of which every row of a batch has a state of its own; that of ``build``
+            where there is no state.
+        build_hidden: makes the estimator for one K whose rows are shuffled among noise rows before they are asked.
+        audit: asks a sample of all rows once more; returns what is wrong with the answers, or "".
+        sandbox: level under which the code runs.
+        protections: what the sandbox reached.
+        submission: the source, if it is a file's.
     """
 
     metadata: Metadata
     build: Callable[[int], Estimator]
     raw: Callable[..., Any]
+    changes_input: Callable[[Tensor, int], bool]
     smallest_group: Callable[[int], int]
     digest: str
     origin: str
-    path: Path | None = field(default=None)
+    build_rows: Callable[[int], Estimator]
+    build_hidden: Callable[[int], Estimator]
+    audit: Callable[[], str] = lambda: ""
+    sandbox: str = "none"
+    protections: tuple[str, ...] = ()
+    path: Path | None = None
+    submission: Submission | None = None
 
     @property
     def name(self) -> str:
         """The declared name."""
         return self.metadata.name
+
+    @property
+    def is_stateful(self) -> bool:
+        """Is it declared to remember earlier groups?"""
+        return self.metadata.track == "stateful"
 
     def supports(self, n: int, k: int) -> bool:
         """Is it declared for groups of ``n`` and objective size ``k``?"""
@@ -134,118 +125,56 @@ def built_in(name: str) -> Candidate:
         paper=spec.paper,
         equation=spec.equation,
     )
-    digest = hashlib.sha256(inspect.getsource(spec.function).encode()).hexdigest()
-    return Candidate(metadata, lambda k: get_estimator(name, k), spec.function, spec.min_group_size, digest, "built-in")
 
+    def build(k: int) -> Estimator:
+        return get_estimator(name, k)
 
-def _parse_docstring(text: str) -> dict[str, str]:
-    lines = [line.strip() for line in text.strip().splitlines()]
-    found = {"summary": lines[0]} if lines and lines[0] else {}
-    for line in lines[1:]:
-        match = re.fullmatch(r"([a-z_]+):\s+(\S.*)", line)
-        if match and match[1] in KEYS:
-            found[match[1]] = match[2]
-    return found
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SubmissionError(f"{path.name}: not valid TOML: {error}") from error
-    version = values.pop("schema_version", None)
-    if version != 1:
-        raise SubmissionError(f"{path.name}: schema_version must be 1, got {version!r}")
-    return values
-
-
-def _metadata(values: dict[str, Any], source: str) -> Metadata:
-    for key, value in values.items():
-        if key not in KEYS:
-            raise SubmissionError(f"{source}: unknown key {key!r}.{suggest(key, KEYS)}")
-        if key == "min_k" and not (isinstance(value, int) or str(value).isdecimal()):
-            raise SubmissionError(f"{source}: min_k must be a whole number, got {value!r}")
-        if key != "min_k" and not isinstance(value, str | int):
-            raise SubmissionError(f"{source}: {key} must be a string, got {value!r}")
-    typed: dict[str, Any] = {key: int(value) if key == "min_k" else str(value) for key, value in values.items()}
-    return Metadata(**typed)
-
-
-def _import(path: Path, digest: str) -> ModuleType:
-    name = f"maxpo_submission_{digest[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise SubmissionError(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise SubmissionError(f"{path.name} cannot be imported: {type(error).__name__}: {error}") from error
-    return module
-
-
-def _callable(module: ModuleType, attribute: str) -> Callable[..., Any] | None:
-    value = getattr(module, attribute, None)
-    return value if callable(value) else None
-
-
-def _functions(module: ModuleType, name: str) -> tuple[Callable[..., Any], Callable[[int], Callable[..., Any]]]:
-    """Return ``raw(rewards, k)`` and ``factory(k) -> f(rewards, k)`` from a submission's module."""
-    plain, make = (_callable(module, attribute) for attribute in ("advantages", "make_advantages"))
-    if plain is not None:
-        return plain, lambda k: plain
-    if make is not None:
-
-        def raw(rewards: Any, k: int) -> Any:
-            return make(k)(rewards)
-
-        def factory(k: int) -> Callable[..., Any]:
-            made = make(k)
-            return lambda rewards, k: made(rewards)
-
-        return raw, factory
-    raise SubmissionError(
-        f"{name}: define `def advantages(rewards: torch.Tensor, k: int) -> torch.Tensor` "
-        "(rewards [groups, n]), or `def make_advantages(k: int)` that returns a function of the rewards"
+    return Candidate(
+        metadata=metadata,
+        build=build,
+        build_rows=build,
+        build_hidden=build,
+        raw=spec.function,
+        changes_input=_input_watcher(spec.function),
+        smallest_group=spec.min_group_size,
+        digest=hashlib.sha256(inspect.getsource(spec.function).encode()).hexdigest(),
+        origin="built-in",
     )
 
 
 def load_submission(path: str | Path, **overrides: str | int | None) -> Candidate:
-    """Load a submission. This runs the file's code with the caller's rights.
+    """Read a submission and import it into this process: its code runs with the caller's rights.
 
-    Args:
-        path: a ``.py`` file, or a folder with ``submission.py`` and ``submission.toml``. A single file declares what it
-            wants to in its docstring: the first line is the summary, and lines like ``scale: 1`` or ``domain: binary``
-            set the keys of `Metadata`. The name defaults to the file's (the folder's) name.
-        overrides: keys of `Metadata` that take precedence; None is ignored.
+    This is for one's own file. Scoring asks a sandbox instead (`maxpo_bench.leaderboard.examination`).
 
     Raises:
-        SubmissionError: the file is missing, malformed, fails to import or takes a built-in estimator's name.
+        SubmissionError: it cannot be read (see `read_submission`) or fails to import.
     """
-    path = Path(path)
-    source = path / "submission.py" if path.is_dir() else path
-    if not source.is_file() or source.suffix != ".py":
-        raise SubmissionError(f"{source}: no such Python file; give a .py file or a folder with a submission.py")
-    text = source.read_bytes()
-    try:
-        docstring = ast.get_docstring(ast.parse(text, filename=source.name)) or ""
-    except (SyntaxError, ValueError) as error:
-        raise SubmissionError(f"{source.name} is not valid Python: {error}") from error
-    values: dict[str, Any] = {"name": path.resolve().stem.lower().replace(" ", "_"), **_parse_docstring(docstring)}
-    declared_in = source.name
-    toml = source.parent / "submission.toml"
-    if path.is_dir() and toml.is_file():
-        text += toml.read_bytes()
-        values.update(_read_toml(toml))
-        declared_in = f"{source.name} or {toml.name}"
-    metadata = _metadata(values, declared_in)
-    metadata = replace(metadata, **{key: value for key, value in overrides.items() if value is not None})
-    if metadata.name in ESTIMATORS:
-        raise SubmissionError(f"{metadata.name!r} is a built-in estimator's name: choose another (--name)")
-    digest = hashlib.sha256(text).hexdigest()
-    raw, factory = _functions(_import(source, digest), source.name)
-    return from_function(raw, metadata, digest=digest, factory=factory, path=path)
+    return run_in_process(read_submission(path, **overrides))
+
+
+def run_in_process(submission: Submission) -> Candidate:
+    """Import a submission into this process, with the caller's rights.
+
+    Raises:
+        SubmissionError: it fails to import.
+    """
+    module = _import(submission)
+    plain, make = (_callable(module, attribute) for attribute in (FUNCTION, FACTORY))
+    if plain is None and make is None:
+        raise SubmissionError(f"{submission.filename}: neither {FUNCTION} nor {FACTORY} is a function")
+    if plain is None:
+        assert make is not None
+        factory = _two_arguments(make)
+    else:
+        factory = _always(plain)
+    return from_function(
+        lambda rewards, k: factory(k)(rewards, k),
+        submission.metadata,
+        digest=submission.digest,
+        factory=factory,
+        submission=submission,
+    )
 
 
 def from_function(
@@ -254,20 +183,105 @@ def from_function(
     *,
     digest: str | None = None,
     factory: Callable[[int], Callable[..., Any]] | None = None,
-    path: Path | None = None,
+    submission: Submission | None = None,
 ) -> Candidate:
-    """Return a candidate for a function ``f(rewards, k)`` in memory."""
-    if digest is None:
-        try:
-            digest = hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
-        except (OSError, TypeError) as error:
-            raise SubmissionError(
-                f"the source of {metadata.name!r} cannot be read, so it has no hash: put it into a file"
-            ) from error
-    make = factory or (lambda k: function)
+    """Return a candidate for a function ``f(rewards, k)`` in this process.
+
+    Args:
+        function: the estimator.
+        metadata: what is declared of it.
+        digest: SHA-256 of its source; by default that of the function's own source text.
+        factory: makes ``f(rewards, k)`` for one K, with a state of its own if the estimator has one.
+        submission: where it comes from.
+
+    Raises:
+        SubmissionError: the source cannot be read, or a stateful estimator has no factory.
+    """
+    if metadata.track == "stateful" and factory is None:
+        raise SubmissionError(f"{metadata.name} is stateful: give a factory `{FACTORY}(k)`, which starts a new state")
+    make = factory or _always(function)
 
     def build(k: int) -> Estimator:
-        scale, domain = cast(Scale, metadata.scale), cast(Domain, metadata.domain)
-        return as_estimator(make(k), k, scale=scale, domain=domain, name=metadata.name)
+        return declared_estimator(make(k), k, metadata)
 
-    return Candidate(metadata, build, function, metadata.smallest_group, digest, "submission", path)
+    return Candidate(
+        metadata=metadata,
+        build=build,
+        build_rows=(lambda k: _one_state_per_row(make, k, metadata)) if metadata.track == "stateful" else build,
+        build_hidden=build,
+        raw=function,
+        changes_input=_input_watcher(function),
+        smallest_group=metadata.smallest_group,
+        digest=digest or _digest_of(function, metadata.name),
+        origin="submission",
+        path=submission.path if submission else None,
+        submission=submission,
+    )
+
+
+def declared_estimator(function: Callable[..., Any], k: int, metadata: Metadata) -> Estimator:
+    """Return the estimator of a function ``f(rewards, k)`` with the declared scale, domain and name."""
+    scale, domain = cast(Scale, metadata.scale), cast(Domain, metadata.domain)
+    return as_estimator(function, k, scale=scale, domain=domain, name=metadata.name)
+
+
+def _one_state_per_row(make: Callable[[int], Callable[..., Any]], k: int, metadata: Metadata) -> Estimator:
+    import torch
+
+    made: list[Callable[..., Any]] = []
+
+    def advantages(rewards: Tensor, k: int) -> Tensor:
+        made.extend(make(k) for _ in range(len(rewards) - len(made)))
+        return torch.cat([one(row[None], k) for one, row in zip(made, rewards, strict=False)])
+
+    return declared_estimator(advantages, k, metadata)
+
+
+def _input_watcher(function: Callable[..., Any]) -> Callable[[Tensor, int], bool]:
+    def changes_input(rewards: Tensor, k: int) -> bool:
+        given = rewards.clone()
+        function(given, k)
+        return not bool((given == rewards).all())
+
+    return changes_input
+
+
+def _always(function: Callable[..., Any]) -> Callable[[int], Callable[..., Any]]:
+    return lambda k: function
+
+
+def _two_arguments(make: Callable[[int], Callable[..., Any]]) -> Callable[[int], Callable[..., Any]]:
+    def factory(k: int) -> Callable[..., Any]:
+        made = make(k)
+        return lambda rewards, k: made(rewards)
+
+    return factory
+
+
+def _digest_of(function: Callable[..., Any], name: str) -> str:
+    try:
+        return hashlib.sha256(inspect.getsource(function).encode()).hexdigest()
+    except (OSError, TypeError) as error:
+        raise SubmissionError(
+            f"the source of {name!r} cannot be read, so it has no hash: put it into a file"
+        ) from error
+
+
+def _import(submission: Submission) -> ModuleType:
+    name = f"maxpo_submission_{submission.digest[:16]}"
+    source = submission.path / submission.filename if submission.path.is_dir() else submission.path
+    spec = importlib.util.spec_from_file_location(name, source)
+    if spec is None or spec.loader is None:
+        raise SubmissionError(f"{source}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise SubmissionError(f"{submission.filename} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _callable(module: ModuleType, attribute: str) -> Callable[..., Any] | None:
+    value = getattr(module, attribute, None)
+    return value if callable(value) else None

@@ -66,8 +66,12 @@ def test_factory_is_called_once_per_k(tmp_path):
     ("text", "words"),
     [
         ("def advantages(:\n", "not valid Python"),
-        ("raise RuntimeError('boom')\n", "cannot be imported: RuntimeError: boom"),
+        ("advantages = None\nraise RuntimeError('boom')\n", "cannot be imported: RuntimeError: boom"),
         ("x = 1\n", "define `def advantages"),
+        ("advantages = 1\n", "neither advantages nor make_advantages is a function"),
+        ('"""S.\n\ntrack: other\n"""\ndef advantages(r, k): return r\n', "track must be one of stateless, stateful"),
+        ('"""S.\x1b[31m"""\ndef advantages(r, k): return r\n', "summary holds the invisible character"),
+        ("advantages = 1  #" + "x" * 1_000_000, "more than 1000000 bytes"),
         ('"""S.\n\nscale: n/K\n"""\ndef advantages(r, k): return r\n', "scale must be one of K/n, 1, got 'n/K'"),
         ('"""S.\n\nname: Bad Name\n"""\ndef advantages(r, k): return r\n', "must be lower-case"),
         ('"""S.\n\nname: ei_l2o\n"""\ndef advantages(r, k): return r\n', "is a built-in estimator's name"),

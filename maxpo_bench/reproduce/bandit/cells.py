@@ -31,6 +31,8 @@ COMPUTED_BY = (
     "envs/checks.py",
     "envs/mixture.py",
     "plots/bandit_moments.py",
+    "leaderboard/checks.py",
+    "leaderboard/source.py",
     "leaderboard/submission.py",
     "reproduce/bandit/cells.py",
     "reproduce/cell_files.py",

@@ -29,6 +29,8 @@ COMPUTED_BY = (
     "agents/maze_*.py",
     "envs/maze_layout.py",
     "envs/checks.py",
+    "leaderboard/checks.py",
+    "leaderboard/source.py",
     "leaderboard/submission.py",
     "reproduce/cell_files.py",
     "reproduce/maze/agents.py",
