@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from maxpo_bench.cli import figures, language, lists, scores, sweeps
+from maxpo_bench.cli import explain, figures, language, lists, scores, sweeps
 from maxpo_bench.cli.llm import llm
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for _command in (
     scores.new,
     scores.submit,
     scores.leaderboard,
+    explain.explain,
     language.score_lm,
     figures.plot,
     figures.reproduce,
