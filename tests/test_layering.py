@@ -14,6 +14,7 @@ ALLOWED = {
     "compiled": set(),
     "lazy": set(),
     "json_lines": set(),
+    "sandbox": BASE,
     "estimators": BASE,
     "objectives": BASE | {"estimators"},
     "stats": BASE,
@@ -24,7 +25,7 @@ ALLOWED = {
     "agents": BASE | {"estimators", "objectives", "envs"},
     "llm": BASE | {"estimators", "stats", "evaluation", "agents", "envs"},
     "sweep": BASE | {"stats", "comparison", "agents", "envs", "llm"},
-    "leaderboard": BASE | {"estimators", "objectives", "stats", "moments", "agents", "envs", "sweep"},
+    "leaderboard": BASE | {"sandbox", "estimators", "objectives", "stats", "moments", "agents", "envs", "sweep"},
     "plots": BASE | {"estimators", "stats", "comparison", "evaluation", "moments", "agents", "envs", "sweep"},
     "reproduce": BASE
     | {"estimators", "objectives", "stats", "moments", "evaluation", "agents", "envs", "llm", "sweep"}
