@@ -26,6 +26,7 @@ def load(name):
 
 def test_no_example_is_forgotten_here():
     assert {path.name for path in EXAMPLES.iterdir() if not path.name.startswith("_")} == {
+        "ci",
         "custom_environment.py",
         "exact_moments.py",
         "submission.py",
