@@ -2,9 +2,13 @@
 
 import csv
 import io
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from maxpo_bench.cli import app
+from maxpo_bench.commands import leaderboard
 from maxpo_bench.commands import paper_reference_tables as reported
 from maxpo_bench.evaluation.paper_reference import BENCHMARKS, KS, METHODS, MODELS, TABLE_2, TABLE_3
 
@@ -52,8 +56,27 @@ def test_files_that_differ_are_stale_and_written_again(tmp_path):
     (remedy,) = reported.stale(tmp_path)
     assert str(page) in remedy
     assert f"{reported.COMMAND} --results {tmp_path}" in remedy
-    reported.write(tmp_path)
+    table.unlink()
+    assert len(reported.stale(tmp_path)) == 2
+    done = CliRunner().invoke(app, ["leaderboard", "--paper-reported", "--results", str(tmp_path)])
+    assert done.stdout.split() == [str(page), str(table)]
     assert reported.stale(tmp_path) == []
+
+
+def test_the_check_of_the_table_checks_them(tmp_path, capsys):
+    reported.write(tmp_path)
+    (tmp_path / leaderboard.TABLE).write_text("the table")
+    assert leaderboard._check(tmp_path, "the table", "") == 0
+    (tmp_path / "paper-reported.md").write_text("other figures")
+    assert leaderboard._check(tmp_path, "the table", "") == 1
+    assert "paper-reported.md is not what the paper's tables give" in capsys.readouterr().err
+
+
+def test_the_committed_files_are_current():
+    results = Path(__file__).resolve().parents[1] / "results"
+    if not (results / "paper-reported.md").is_file():
+        pytest.skip(f"{results} is not part of this copy")
+    assert reported.stale(results) == []
 
 
 @pytest.mark.parametrize("title", ["Table 2 of the paper", "Table 3 of the paper"])

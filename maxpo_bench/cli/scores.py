@@ -93,7 +93,10 @@ def leaderboard(
     as_json: JsonFlag = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write the page into this folder.")] = None,
     check: Annotated[
-        bool, typer.Option("--check", help="Fail unless leaderboard.md and README.md there are what is stored.")
+        bool, typer.Option("--check", help="Fail unless leaderboard.md, README.md and paper-reported.md are current.")
+    ] = False,
+    paper_reported: Annotated[
+        bool, typer.Option("--paper-reported", help="Only write paper-reported.md and .csv: the paper's own tables.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -111,6 +114,7 @@ def leaderboard(
             as_json=as_json,
             html=html,
             check=check,
+            paper_reported=paper_reported,
             quiet=quiet,
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from maxpo_bench.commands import paper_reference_tables
 from maxpo_bench.commands.progress import counting
 from maxpo_bench.leaderboard import SUITES, api, load_all
 from maxpo_bench.leaderboard.board import scored_otherwise
@@ -26,15 +27,25 @@ def run_leaderboard(
     as_json: bool,
     html: Path | None,
     check: bool,
+    paper_reported: bool,
     quiet: bool,
 ) -> int:
     """Score if asked to, then print, write or check the table; return the exit code."""
-    flags = {"--markdown": markdown, "--json": as_json, "--html": html, "--check": check}
+    flags = {
+        "--markdown": markdown,
+        "--json": as_json,
+        "--html": html,
+        "--check": check,
+        "--paper-reported": paper_reported,
+    }
     outputs = [flag for flag, given in flags.items() if given]
     if len(outputs) > 1:
         raise ValueError(f"{' and '.join(outputs)} exclude each other: give one")
     if force and not score:
         raise ValueError("--force goes with --score")
+    if paper_reported:
+        print(*paper_reference_tables.write(results), sep="\n")
+        return 0
     suite = SUITES.canonical(suite)
     committed = results / TABLE
     if score:
@@ -92,6 +103,7 @@ def _check(results: Path, table: str, flags: str) -> int:
     if (readme.exists() or page.stored_figures(results)) and _text(readme) != page.render(results):
         remedy = f"maxpo-bench reproduce {' '.join(page.stored_figures(results)) or 'fig1'} --out {results}"
         remedies.append(f"{readme} is not the page of the stored figures: run `{remedy}`")
+    remedies += paper_reference_tables.stale(results)
     for line in remedies:
         print(line, file=sys.stderr)
     if not remedies:

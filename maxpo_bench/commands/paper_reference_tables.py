@@ -100,13 +100,15 @@ def write(results: Path) -> list[Path]:
 
 
 def stale(results: Path) -> list[str]:
-    """Return a line with the remedy for each of the files that is there with another content."""
-    remedies = []
-    for ending, text in _texts().items():
-        path = results / f"{STEM}.{ending}"
-        if path.exists() and path.read_text(encoding="utf-8") != text:
-            remedies.append(f"{path} is not what the paper's tables give: run `{COMMAND} --results {results}`")
-    return remedies
+    """Return a line with the remedy for each file that is not current; none in a folder that has neither of them."""
+    texts = {results / f"{STEM}.{ending}": text for ending, text in _texts().items()}
+    if not any(path.exists() for path in texts):
+        return []
+    return [
+        f"{path} is not what the paper's tables give: run `{COMMAND} --results {results}`"
+        for path, text in texts.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
 
 
 def _texts() -> dict[str, str]:
