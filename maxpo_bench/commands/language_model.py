@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from maxpo_bench.leaderboard.source import Submission
     from maxpo_bench.sandbox import Level
 
+ROUNDING = 1e-9
+"""The reference is stored to twelve digits."""
 LEVELS: tuple[Level, ...] = ("strict", "basic", "none")
 
 
@@ -130,7 +132,9 @@ def _made(asked: Asked, track: LanguageTrack) -> LanguageRecord:
         if asked.target not in ESTIMATORS:
             raise ValueError("--from is for built-in estimators: the experiment trained no others")
         name, digest = _identity(asked)
-        return imported(asked.table, track, name, digest, {**made_by, "how": "imported"})
+        # the table does not say with which versions its runs were made
+        origin = {"how": "imported", "date": made_by["date"], "imported_by": made_by}
+        return imported(asked.table, track, name, digest, origin)
     subject = _subject(asked, track)
     with counting(subject.name, quiet=asked.quiet) as progress:
         return measure(track, subject, {**made_by, "how": "trained"}, seeds=asked.seeds, progress=progress)
@@ -211,10 +215,10 @@ def result_lines(record: LanguageRecord, reference: LanguageRecord) -> list[str]
         shares,
         f"learning rate {record.learning_rate:g}, {how}, {record.track.name}",
     ]
-    if record.base_at(GAIN_K).tolist() != reference.base_at(GAIN_K).tolist():
+    if abs(record.base_at(GAIN_K) - reference.base_at(GAIN_K)).max() > ROUNDING:
         lines.append(
-            "note: the models before training are not bitwise the reference's: another processor or torch rounds "
-            "otherwise, and pairs of a seed are alike, not equal"
+            "note: the models before training are not the reference's, as another processor or version of torch rounds "
+            "otherwise: the two of a seed are alike, not equal"
         )
     return lines
 
