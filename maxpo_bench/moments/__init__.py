@@ -1,8 +1,9 @@
 """Bias and variance of an estimator's policy gradient, exact or sampled, and the certificate.
 
-``certify`` decides by exact expectations on hidden bandits whether an estimator is unbiased. On a bandit of your own,
-``gradient_moments`` gives the moments of any estimator, exact ones where a group has few outcomes, else sampled ones;
-``exact_moments`` those of sums over reward gaps (EI and all that is linear in it) on bandits of any size.
+``certify`` decides whether an estimator is unbiased, by exact expectations on hidden bandits and by an identity that
+groups of any size satisfy exactly where it is. On a bandit of your own, ``gradient_moments`` gives the moments of any
+estimator, exact ones where a group has few outcomes, else sampled ones; ``exact_moments`` those of sums over reward
+gaps (EI and all that is linear in it) on bandits of any size.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ from maxpo_bench.moments.enumeration import (
 from maxpo_bench.moments.exact import BanditMoments, exact_moments
 from maxpo_bench.moments.gap_table import GapTable, gap_table
 from maxpo_bench.moments.gradient import GradientMoments, b95, eta
+from maxpo_bench.moments.identity import (
+    IdentityResult,
+    IdentityViolation,
+    draw_from,
+    identity_residuals,
+    identity_violations,
+)
 from maxpo_bench.moments.instances import BanditInstance
 from maxpo_bench.moments.judge import InstanceResult
 from maxpo_bench.moments.monte_carlo import (
@@ -39,17 +47,22 @@ __all__ = [
     "ExactMoments",
     "GapTable",
     "GradientMoments",
+    "IdentityResult",
+    "IdentityViolation",
     "InstanceResult",
     "MonteCarloMoments",
     "b95",
     "bias_curve",
     "certify",
+    "draw_from",
     "enumerate_instances",
     "enumerate_moments",
     "eta",
     "exact_moments",
     "gap_table",
     "gradient_moments",
+    "identity_residuals",
+    "identity_violations",
     "is_permutation_equivariant",
     "monte_carlo_moments",
     "paired_log_ratio",

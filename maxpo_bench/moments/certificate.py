@@ -1,22 +1,26 @@
 """The certificate: is an estimator's policy gradient unbiased? Decided by exact expectations, not by a plot.
 
 ``E[g_hat]`` is a polynomial in the policy's probabilities: that an estimator passes on hidden random bandits by chance
-has probability zero.
+has probability zero. Large groups can be enumerated for few arms only, so that all of them have ties; what passes there
+must also satisfy the leave-one-out identity (``moments.identity``) on hidden rewards of n + 1 arms, which holds exactly
+where ``E[g_hat]`` is the same multiple of the gradient on all bandits.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from statistics import median
 from typing import Any
 
 import numpy as np
 
-from maxpo_bench.moments.enumeration import enumerate_instances
+from maxpo_bench.moments.enumeration import check_size, enumerate_beside
 from maxpo_bench.moments.gradient import finite_or_none
-from maxpo_bench.moments.hidden import covers_tie_free_groups, hidden_instances
+from maxpo_bench.moments.hidden import hidden_draws, hidden_instances
+from maxpo_bench.moments.identity import IdentityResult, IdentityViolation, compare_sides, leave_one_out_rows
 from maxpo_bench.moments.judge import TOLERANCE, InstanceResult, Kind, kind_of, kind_of_all, other_objective
 from maxpo_bench.moments.subject import Certifiable, Subject
 from maxpo_bench.seeding import derive_seed
@@ -42,8 +46,9 @@ class Certificate:
         scale: declared scale, ``"K/n"`` or ``"1"``.
         domain: declared reward domain, ``"real"`` or ``"binary"``.
         results: one for each hidden bandit of each (n, K).
-        seed: the hidden bandits follow from it.
+        seed: the hidden bandits and rewards follow from it.
         tolerance: relative tolerance of all comparisons.
+        identities: both sides of the leave-one-out identity, one for each (n, K).
     """
 
     kind: Kind
@@ -53,6 +58,7 @@ class Certificate:
     results: tuple[InstanceResult, ...]
     seed: int
     tolerance: float = TOLERANCE
+    identities: tuple[IdentityResult, ...] = ()
 
     @property
     def pairs(self) -> list[Pair]:
@@ -63,19 +69,35 @@ class Certificate:
         """Return the results of one (n, K)."""
         return [result for result in self.results if (result.n, result.k) == (n, k)]
 
+    @cached_property
+    def enumerated_kinds(self) -> dict[Pair, Kind]:
+        """Kind for each (n, K) by the expectations on the hidden bandits alone."""
+        return {pair: kind_of(self.at(*pair), self.tolerance) for pair in self.pairs}
+
+    @cached_property
+    def violations(self) -> dict[Pair, list[IdentityViolation]]:
+        """For each (n, K) the rewards on which the leave-one-out identity fails, the simplest first.
+
+        It is checked with the constant that the enumeration found; there are none where it found no constant.
+        """
+        found = {pair: self._enumerated_constant(pair) for pair in self.pairs}
+        failing: dict[Pair, list[IdentityViolation]] = {pair: [] for pair in self.pairs}
+        for result in self.identities:
+            constant = found[result.n, result.k]
+            if constant is not None:
+                failing[result.n, result.k] = result.violations(constant, self.tolerance)
+        return failing
+
     @property
     def kinds(self) -> dict[Pair, Kind]:
-        """Kind for each (n, K) by itself."""
-        return {pair: kind_of(self.at(*pair), self.tolerance) for pair in self.pairs}
+        """Kind for each (n, K) by itself: that of the enumeration, or biased where the identity fails."""
+        return {pair: "biased" if self.violations[pair] else kind for pair, kind in self.enumerated_kinds.items()}
 
     @property
     def constants(self) -> dict[Pair, float | None]:
         """The c of ``E[g_hat] = c * grad J_K`` for each (n, K); None where there is no single one."""
         has_one = {pair: kind in ("exact", "proportional") for pair, kind in self.kinds.items()}
-        return {
-            pair: float(np.mean([result.constant for result in self.at(*pair)])) if has_one[pair] else None
-            for pair in self.pairs
-        }
+        return {pair: self._enumerated_constant(pair) if has_one[pair] else None for pair in self.pairs}
 
     @property
     def other_objectives(self) -> dict[Pair, int | None]:
@@ -143,7 +165,8 @@ class Certificate:
             f"{self.name}: {self.kind}",
             f"  {_MEANING[self.kind]}.",
             f"  Declared: scale {self.scale}, {self.domain} rewards. Exact expectations on {len(self.results)} hidden "
-            f"bandits (seed {self.seed}), (n, K) in {sizes}.",
+            f"bandits (seed {self.seed}), (n, K) in {sizes}; the leave-one-out identity on {self._num_draws} sets of "
+            f"n + 1 rewards{', with and without ties' if self.domain == 'real' else ''}.",
             *self._explain_pairs(),
             f"  Cosine with grad J_K: {self.cosine_min:.6f} to {self.cosine_max:.6f}; median NSR {self.nsr:.3g}, "
             f"median B95 {self.b95:.3g}; largest relative error {self.worst_error:.2g} (tolerance {self.tolerance:g}).",
@@ -191,8 +214,29 @@ class Certificate:
             "kind": self.kinds[pair],
             "constant": self.constants[pair],
             "other_objective": self.other_objectives[pair],
-            "covers_tie_free_groups": covers_tie_free_groups(n),
+            "identity": self._identity_dict(pair),
         }
+
+    def _identity_dict(self, pair: Pair) -> dict[str, Any] | None:
+        """What the identity says at one (n, K); None where it has no constant to be checked with."""
+        constant = self._enumerated_constant(pair)
+        results = [result for result in self.identities if (result.n, result.k) == pair]
+        if constant is None or not results:
+            return None
+        failing = self.violations[pair]
+        return {
+            "draws": sum(len(result.draws) for result in results),
+            "violations": len(failing),
+            "largest_error": max(float(result.errors(constant).max()) for result in results),
+            "smallest": list(failing[0].rewards) if failing else None,
+        }
+
+    def _enumerated_constant(self, pair: Pair) -> float | None:
+        """The c that the enumeration found at one (n, K), 0 for a null estimator, None where there is no single one."""
+        kind = self.enumerated_kinds[pair]
+        if kind in ("exact", "proportional"):
+            return float(np.mean([result.constant for result in self.at(*pair)]))
+        return 0.0 if kind == "null" else None
 
     def _explain_pairs(self) -> list[str]:
         lines = []
@@ -200,7 +244,14 @@ class Certificate:
             results = self.at(n, k)
             constants = [result.constant for result in results]
             text = f"c = {constants[0]:.10g}" if kind in ("exact", "proportional") else ""
-            if kind in ("direction", "biased"):
+            if self.violations[n, k]:
+                hidden = self.enumerated_kinds[n, k]
+                text = (
+                    f"{hidden} in expectation on the small bandits, which hides it: the leave-one-out identity, which "
+                )
+                text += f"holds for every {hidden} estimator, fails on {len(self.violations[n, k])} sets of rewards; "
+                text += f"smallest: {self.violations[n, k][0]}"
+            elif kind in ("direction", "biased"):
                 worst = min(results, key=lambda result: result.moments.cosine)
                 text = f"c from {min(constants):.4g} to {max(constants):.4g}, worst cosine {worst.moments.cosine:.6f}"
                 text += f" on a {worst.instance.label} bandit"
@@ -217,9 +268,11 @@ class Certificate:
             notes.append(
                 "  An error this small looks like float32 arithmetic inside: compute in the dtype of the rewards."
             )
-        if self.domain == "real" and not all(covers_tie_free_groups(n) for n, _ in self.pairs):
-            notes.append("  Groups are too large for bandits with as many arms: every group examined had ties.")
         return notes
+
+    @property
+    def _num_draws(self) -> int:
+        return sum(len(result.draws) for result in self.identities)
 
 
 def certify(
@@ -258,15 +311,22 @@ def certify(
         pairs = subject.grid(k, n)
     elif k is not None or n is not None or not pairs:
         raise ValueError("give either pairs, at least one, or k and n")
-    results = [result for pair in pairs for result in _examine(subject, *pair, seed)]
-    kinds: list[Kind] = [kind_of([result for result in results if (result.n, result.k) == pair]) for pair in pairs]
+    examined = [_examine(subject, *pair, seed) for pair in pairs]
+    results = tuple(result for found, _ in examined for result in found)
     first = subject.build(pairs[0][1])
-    return Certificate(kind_of_all(kinds), first.name, first.scale, first.domain, tuple(results), seed)
+    certificate = Certificate(
+        "biased", first.name, first.scale, first.domain, results, seed, identities=tuple(each for _, each in examined)
+    )
+    return replace(certificate, kind=kind_of_all(list(certificate.kinds.values())))
 
 
-def _examine(subject: Subject, n: int, k: int, seed: int) -> Sequence[InstanceResult]:
+def _examine(subject: Subject, n: int, k: int, seed: int) -> tuple[list[InstanceResult], IdentityResult]:
     estimator = subject.build(k)
     rng = np.random.default_rng(derive_seed(seed, "hidden bandits", n, k))
     instances = hidden_instances(n, k, estimator.domain, rng)
-    moments = enumerate_instances(estimator, instances, n, seed=derive_seed(seed, "presentation", n, k))
-    return [InstanceResult(instance, n, k, each) for instance, each in zip(instances, moments, strict=True)]
+    check_size(instances, n)
+    draws = hidden_draws(n, estimator.domain, np.random.default_rng(derive_seed(seed, "hidden rewards", n, k)))
+    presentation = derive_seed(seed, "presentation", n, k)
+    moments, answers = enumerate_beside(estimator, instances, leave_one_out_rows(draws), n, seed=presentation)
+    results = [InstanceResult(instance, n, k, each) for instance, each in zip(instances, moments, strict=True)]
+    return results, compare_sides(estimator, draws, answers)

@@ -7,6 +7,7 @@ with multinomial weights are enough; one that isn't is evaluated on all A^n orde
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -77,23 +78,55 @@ def enumerate_instances(
 
     Arguments and errors as in :func:`enumerate_moments`.
     """
+    return enumerate_beside(estimator, instances, np.empty((0, n)), n, seed=seed)[0]
+
+
+def enumerate_beside(
+    estimator: Estimator, instances: Sequence[BanditInstance], groups: FloatArray, n: int, *, seed: int = 0
+) -> tuple[list[ExactMoments], FloatArray]:
+    """Return the exact moments on several bandits, and the answers to further groups shuffled into the same batch.
+
+    Args:
+        estimator: any estimator.
+        instances: the bandits.
+        groups: rewards of the further groups, [rows, n].
+        n: samples per group.
+        seed: of the orders in which rows are presented.
+
+    Returns:
+        The moments, one for each bandit, and the advantages of the further groups, [rows, n]; of an estimator that is
+        not permutation equivariant their means over all n! orders of each group.
+
+    Raises:
+        CertificateError: as in :func:`enumerate_moments`, like ``ValueError``.
+    """
     check_estimators([estimator])
     estimator.check_group_size(n)
     rng = np.random.default_rng(derive_seed(seed, "enumeration", n))
     outcomes = [action_multisets(instance.num_arms, n) for instance in instances]
-    rows = _all_rewards(instances, outcomes)
+    rows = np.concatenate([_all_rewards(instances, outcomes), groups])
     advantages, equivariant = _permuted_answers(estimator, rows, rng)
+    beside = advantages[len(rows) - len(groups) :]
     if not equivariant:
         outcomes = [action_tuples(instance.num_arms, n) for instance in instances]
-        rows = _all_rewards(instances, outcomes)
-        order = rng.permutation(len(rows))
-        advantages = np.empty_like(rows)
-        advantages[order] = evaluate(estimator, rows[order])
+        advantages = _shuffled_answers(estimator, _all_rewards(instances, outcomes), rng)
+        beside = _means_over_orders(estimator, groups, rng)
     parts = _split(advantages, instances, outcomes)
-    return [
+    moments = [
         _moments(estimator, instance, drawn, part, equivariant)
         for instance, drawn, part in zip(instances, outcomes, parts, strict=True)
     ]
+    return moments, beside
+
+
+def check_size(instances: Sequence[BanditInstance], n: int) -> None:
+    """Raise unless what groups of n can draw on these bandits can be enumerated.
+
+    Raises:
+        TooManyOutcomesError: there are too many outcomes.
+    """
+    for instance in instances:
+        action_multisets(instance.num_arms, n)
 
 
 def is_permutation_equivariant(estimator: Estimator, rewards: ArrayLike, *, seed: int = 0) -> bool:
@@ -141,6 +174,22 @@ def _permuted_answers(estimator: Estimator, rows: FloatArray, rng: np.random.Gen
     np.put_along_axis(restored, within, shuffled, axis=1)
     first, *others = restored.reshape(COPIES, *rows.shape)
     return first, all(bool(same_rows(first, other).all()) for other in others)
+
+
+def _shuffled_answers(estimator: Estimator, rows: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Evaluate rows in random order, each as it is."""
+    order = rng.permutation(len(rows))
+    advantages = np.empty_like(rows)
+    advantages[order] = evaluate(estimator, rows[order])
+    return advantages
+
+
+def _means_over_orders(estimator: Estimator, groups: FloatArray, rng: np.random.Generator) -> FloatArray:
+    """Mean advantages of each group over all n! orders of it; n is small where tuples could be enumerated."""
+    orders = np.array(list(itertools.permutations(range(groups.shape[1]))))
+    presented = groups[:, orders]
+    answers = _shuffled_answers(estimator, presented.reshape(-1, groups.shape[1]), rng).reshape(presented.shape)
+    return np.take_along_axis(answers, np.broadcast_to(orders.argsort(axis=1), presented.shape), axis=2).mean(axis=1)
 
 
 def _moments(

@@ -11,14 +11,21 @@ from maxpo_bench.moments.instances import BanditInstance
 from maxpo_bench.moments.multisets import count_multisets
 
 MAX_MULTISETS = 10_000
-"""Most action multisets of one hidden bandit: groups without ties (arms >= n) are covered up to n = 8."""
+"""Most action multisets of one hidden bandit: groups without ties (arms >= n) occur up to n = 8; beyond it the
+leave-one-out identity covers them."""
 
 MIN_ARMS = 3
 
 MIN_SIGNAL = 0.02
-"""Least gradient of each question, relative to the range of its rewards, that up to MAX_DRAWS draws look for."""
+"""Least gradient, as a share of the range of rewards, of each question and their mean that MAX_DRAWS draws look for."""
 
 MAX_DRAWS = 200
+
+DRAWS_OF_A_KIND = 8
+"""Sets of n + 1 rewards of each kind on which the leave-one-out identity is checked, and for large n at least 1."""
+
+MAX_REWARDS = 2**22
+"""Most rewards in all groups of n that the identity is checked on: every number of ones up to n = 160."""
 
 RewardMaker = Callable[[int, np.random.Generator], FloatArray]
 
@@ -45,9 +52,28 @@ def hidden_instances(n: int, k: int, domain: str, rng: np.random.Generator) -> l
     return ordinary + [_contextual(arms, questions, n, k, rng) for arms, questions in ((4, 3), (5, 3))]
 
 
-def covers_tie_free_groups(n: int) -> bool:
-    """Tell whether hidden bandits for groups of n have enough arms for a group without ties."""
-    return _affordable_arms(n, n) >= n
+def hidden_draws(n: int, domain: str, rng: np.random.Generator) -> FloatArray:
+    """Draw the sets T of n + 1 rewards on which the leave-one-out identity is checked, [T, n + 1].
+
+    Of each kind of rewards (as on hidden bandits, and some far from zero) several; of 0/1 rewards every number of ones
+    (for very large groups as many as `MAX_REWARDS` allows, evenly spread).
+
+    Args:
+        n: group size.
+        domain: ``"real"``: all kinds; ``"binary"``: 0/1 rewards only.
+        rng: generator of the rewards.
+    """
+    size = n + 1
+    affordable = MAX_REWARDS // (n * size)
+    ones = np.unique(np.linspace(0, size, max(3, min(size + 1, affordable))).round())
+    binary = (np.arange(size) < ones[:, None]).astype(np.float64)
+    if domain == "binary":
+        return rng.permuted(binary, axis=1)
+    kinds = [
+        np.stack([make(size, rng) for make in (*_REWARD_MAKERS.values(), _shifted, _levels)])
+        for _ in range(max(1, min(DRAWS_OF_A_KIND, affordable // 16)))
+    ]
+    return rng.permuted(np.concatenate([*kinds, binary]), axis=1)
 
 
 def _ordinary(kind: str, arms: int, n: int, k: int, rng: np.random.Generator) -> BanditInstance:
@@ -64,7 +90,10 @@ def _contextual(arms: int, questions: int, n: int, k: int, rng: np.random.Genera
 
 
 def _with_signal(draw: Callable[[], BanditInstance], k: int) -> BanditInstance:
-    """Draw until every question has a gradient worth measuring; for large K most bandits are solved for certain."""
+    """Draw until every question, and their mean, has a gradient worth measuring.
+
+    For large K most bandits are solved for certain; for K = 1 the questions' gradients can cancel.
+    """
     best, most = draw(), 0.0
     for _ in range(MAX_DRAWS):
         instance = draw()
@@ -77,8 +106,11 @@ def _with_signal(draw: Callable[[], BanditInstance], k: int) -> BanditInstance:
 
 
 def _signals(instance: BanditInstance, k: int) -> FloatArray:
-    """Length of each question's gradient, as a share of the range of its rewards, [Q]."""
-    return np.linalg.norm(instance.gradients(k), axis=1) / np.ptp(instance.arm_rewards, axis=1)
+    """Length of each question's gradient, as a share of the range of its rewards, and of their mean, [Q + 1]."""
+    gradients = instance.gradients(k)
+    gradients = np.concatenate([gradients, gradients.mean(axis=0, keepdims=True)])
+    ranges = np.ptp(instance.arm_rewards, axis=1)
+    return np.linalg.norm(gradients, axis=1) / np.append(ranges, ranges.max())
 
 
 def _affordable_arms(wanted: int, n: int) -> int:
@@ -103,6 +135,15 @@ def _with_a_tie(rewards: FloatArray, rng: np.random.Generator) -> FloatArray:
     tied = rewards.copy()
     tied[first] = tied[second]
     return tied
+
+
+def _shifted(arms: int, rng: np.random.Generator) -> FloatArray:
+    return rng.normal(size=arms) + rng.uniform(4.0, 16.0)
+
+
+def _levels(arms: int, rng: np.random.Generator) -> FloatArray:
+    """Rewards of a random number of different values, so that many are tied."""
+    return rng.choice(rng.normal(size=rng.integers(2, arms + 1)), size=arms)
 
 
 _REWARD_MAKERS: dict[str, RewardMaker] = {

@@ -14,7 +14,7 @@ from torch import Tensor
 from maxpo_bench.estimators import ei, ei_l2o, get_estimator, list_estimators, register_estimator
 from maxpo_bench.estimators.spec import ESTIMATORS
 from maxpo_bench.moments import CertificateError, certify
-from maxpo_bench.moments.hidden import MIN_ARMS, MIN_SIGNAL, covers_tie_free_groups, hidden_instances
+from maxpo_bench.moments.hidden import MIN_ARMS, MIN_SIGNAL, hidden_draws, hidden_instances
 from maxpo_bench.moments.judge import kind_of, kind_of_all
 
 GRID = [(4, 2), (5, 3), (6, 4), (4, 3)]
@@ -320,11 +320,87 @@ def test_group_sizes_by_default():
     assert certify("ei", min_group_size=lambda k: k + 2).pairs == [(4, 2), (5, 3), (6, 4)]
 
 
-def test_large_groups_are_certified_with_a_note_on_ties():
-    certificate = certify("ei", k=20, n=24)
-    assert certificate.kind == "exact"
-    assert "had ties" in certificate.explain()
-    assert not covers_tie_free_groups(24)
+def honest_where(condition):
+    """EI + L2O where a condition on the groups holds, the mean's advantages elsewhere."""
+
+    def advantages(rewards: Tensor, k: int) -> Tensor:
+        return torch.where(condition(rewards), ei_l2o(rewards, k), rewards - rewards.mean(dim=-1, keepdim=True))
+
+    return advantages
+
+
+def has_a_tie(rewards: Tensor) -> Tensor:
+    return (rewards.sort(dim=-1).values.diff(dim=-1) == 0).any(dim=-1, keepdim=True)
+
+
+def has_few_values(rewards: Tensor) -> Tensor:
+    return (rewards.sort(dim=-1).values.diff(dim=-1) > 0).sum(dim=-1, keepdim=True) < 5
+
+
+def is_whole(rewards: Tensor) -> Tensor:
+    return (rewards == rewards.round()).all(dim=-1, keepdim=True)
+
+
+@pytest.mark.parametrize(
+    ("condition", "is_seen_by_enumeration"), [(has_a_tie, False), (has_few_values, False), (is_whole, True)]
+)
+def test_honest_on_some_groups_of_32_only_is_found(condition, is_seen_by_enumeration: bool):
+    certificate = certify(honest_where(condition), k=8, n=32)
+    assert certificate.kind == "biased"
+    assert certificate.constants == {(32, 8): None}
+    assert (certificate.enumerated_kinds[32, 8] == "biased") is is_seen_by_enumeration
+    if is_seen_by_enumeration:
+        return
+    text = certificate.explain()
+    assert "exact in expectation on the small bandits, which hides it" in text
+    [pair] = json.loads(json.dumps(certificate.to_dict(), allow_nan=False))["pairs"]
+    assert (pair["kind"], pair["constant"]) == ("biased", None)
+    assert 0 < pair["identity"]["violations"] < pair["identity"]["draws"]
+    smallest = torch.tensor(pair["identity"]["smallest"])
+    assert smallest.shape == (33,)
+    failing = [torch.tensor(each.rewards) for each in certificate.violations[32, 8]]
+    assert len(smallest.unique()) == min(len(rewards.unique()) for rewards in failing)
+
+
+def test_honest_for_small_groups_only_is_found_at_the_large_ones():
+    def advantages(rewards: Tensor, k: int) -> Tensor:
+        return ei_l2o(rewards, k) if rewards.shape[-1] <= 6 else rewards - rewards.mean(dim=-1, keepdim=True)
+
+    assert certify(advantages).kind == "exact"
+    assert certify(advantages, pairs=[*GRID, (8, 2)]).kind == "biased"
+    assert certify(advantages, pairs=[*GRID, (32, 8)]).kind == "biased"
+
+
+def test_a_signal_without_ties_only_is_no_null():
+    certificate = certify(lambda rewards, k: ~has_a_tie(rewards) * ei(rewards, k), k=8, n=32)
+    assert certificate.enumerated_kinds == {(32, 8): "null"}
+    assert certificate.kind == "biased"
+
+
+@pytest.mark.parametrize("name", ["ei", "all_subsets", "passk_analytic"])
+@pytest.mark.parametrize(("n", "k"), [(24, 20), (32, 1), (32, 8)])
+def test_large_groups_are_certified_with_and_without_ties(name: str, n: int, k: int):
+    certificate = certify(name, k=k, n=n)
+    assert certificate.kind == ("proportional" if name == "passk_analytic" else "exact")
+    assert certificate.violations == {(n, k): []}
+    identity = certificate.to_dict()["pairs"][0]["identity"]
+    assert identity["draws"] == len(hidden_draws(n, "real", np.random.default_rng(0)))
+    assert identity["largest_error"] < 1e-10
+
+
+@pytest.mark.parametrize(("n", "domain"), [(4, "real"), (32, "real"), (32, "binary")])
+def test_hidden_draws(n: int, domain: str):
+    draws = hidden_draws(n, domain, np.random.default_rng(n))
+    binary = draws[((draws == 0) | (draws == 1)).all(axis=1)]
+    assert set(binary.sum(axis=1)) == set(range(n + 2))
+    different = np.array([len(np.unique(row)) for row in draws])
+    if domain == "binary":
+        assert len(binary) == len(draws) == n + 2
+    else:
+        assert (different == n + 1).sum() >= 24
+        assert len(set(different)) > 3
+        assert (draws > 3).all(axis=1).any()
+        assert (draws < 0).all(axis=1).any()
 
 
 def test_certificates_are_reproducible_and_differ_by_seed():
@@ -338,7 +414,9 @@ def test_certificate_as_json(name: str):
     data = json.loads(json.dumps(certify(name).to_dict(), allow_nan=False))
     assert len(data["instances"]) == (16 if name == "passk_analytic_std" else 28)
     assert [(pair["n"], pair["k"]) for pair in data["pairs"]] == GRID
-    assert all(pair["covers_tie_free_groups"] for pair in data["pairs"])
+    has_constant = {"ei_l2o": 4, "grpo": 0, "passk_analytic_std": 1}[name]
+    identities = [pair["identity"] for pair in data["pairs"] if pair["identity"] is not None]
+    assert [identity["violations"] for identity in identities] == [0] * has_constant
 
 
 def test_null_certificate_as_json_has_none_for_infinity():
@@ -354,6 +432,7 @@ def test_hidden_bandits(n: int, k: int, domain: str):
     instances = hidden_instances(n, k, domain, np.random.default_rng(n))
     assert all(instance.num_arms >= MIN_ARMS for instance in instances)
     contextual = [instance for instance in instances if instance.num_questions > 1]
+    assert min(float(np.linalg.norm(instance.gradient(k))) for instance in contextual) >= MIN_SIGNAL
     for instance in contextual:
         assert set(np.unique(instance.arm_rewards)) == {0.0, 1.0}
         assert len(np.unique(instance.arm_rewards @ instance.policy)) > 1
