@@ -49,7 +49,7 @@ def test_lists_hold_every_name():
 def test_version_and_doctor():
     assert call("--version").startswith("maxpo-bench ")
     assert json.loads(call("doctor", "--json"))["tracks"]["figures"] == "ready"
-    assert "sandbox: none" in call("doctor")
+    assert "sandbox:" in call("doctor")
 
 
 def test_certify_a_name_and_a_file(tmp_path):

@@ -1,4 +1,4 @@
-"""`maxpo-bench doctor`: what is installed, which device there is, which tracks can run."""
+"""`maxpo-bench doctor`: what is installed, which device there is, which tracks can run, how submissions are locked."""
 
 from __future__ import annotations
 
@@ -71,8 +71,21 @@ def report() -> dict[str, Any]:
         "packages": {name: _version(name) for name in PACKAGES},
         "device": torch.cuda.get_device_name(0) if torch.cuda.is_available() else "cpu",
         "cuda build of torch": torch.version.cuda,
-        "sandbox": "none: submitted code runs with your rights",
+        "sandbox": _sandbox(),
         "tracks": {name: _readiness(missing) for name, missing in tracks.items()},
+    }
+
+
+def _sandbox() -> dict[str, str]:
+    """Say which level submitted code can be locked by on this system, and for each protection "yes" or why not."""
+    from maxpo_bench.sandbox import offered
+
+    offer = offered()
+    details = {name: f"yes ({detail})" for name, detail in offer.details.items()}
+    return {
+        "level": offer.strongest or "none of them: no submission can be run",
+        **{f"level {level}": reason or "yes" for level, reason in offer.levels.items()},
+        **{name: f"no: {reason}" if reason else details.get(name, "yes") for name, reason in offer.protections.items()},
     }
 
 
