@@ -252,7 +252,7 @@ def _entry(name):
         (["ei", "--name", "mine"], "--name is for submissions"),
         (["ei", "--suite", "fulll"], "unknown suite 'fulll'"),
         (["SUBMISSION", "--level", "none"], "add --trust"),
-        (["SUBMISSION", "--level", "some"], "--level must be one of strict, basic, none"),
+        (["SUBMISSION", "--level", "some"], "unknown sandbox level 'some'"),
         (["SUBMISSION", "--from", "results"], "--from is for built-in estimators"),
         (["TOO_LARGE", "--level", "basic"], "it needs at least k=1 and 17 samples per group"),
     ],

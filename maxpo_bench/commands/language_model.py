@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from maxpo_bench.commands.language_runs import Incomplete, Subject, measure
 from maxpo_bench.commands.progress import counting
@@ -28,6 +28,7 @@ from maxpo_bench.leaderboard.score import provenance
 from maxpo_bench.leaderboard.submission import Metadata, SubmissionError, built_in
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.registry import UnknownNameError, suggest
+from maxpo_bench.sandbox import LEVELS
 
 if TYPE_CHECKING:
     from maxpo_bench.estimators import Estimator
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 ROUNDING = 1e-9
 """The reference is stored to twelve digits."""
-LEVELS: tuple[Level, ...] = ("strict", "basic", "none")
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _subject(asked: Asked, track: LanguageTrack) -> Subject:
     _check_supported(metadata, metadata.smallest_group(track.k), track)
     level = _level(asked)
     if level == "none" and not asked.quiet:
-        print("note: this runs the file's code with your rights, without a sandbox", file=sys.stderr)
+        print("note: this runs the file's code without a sandbox, with your rights", file=sys.stderr)
 
     from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
 
@@ -165,12 +165,11 @@ def _subject(asked: Asked, track: LanguageTrack) -> Subject:
 
 
 def _level(asked: Asked) -> Level:
-    level = next((each for each in LEVELS if each == asked.level), None)
-    if level is None:
-        raise ValueError(f"--level must be one of {', '.join(LEVELS)}, got {asked.level!r}")
-    if level == "none" and not asked.trust:
-        raise ValueError("--level none runs the file's code with your rights: add --trust, or choose strict or basic")
-    return level
+    if asked.level not in LEVELS:
+        raise UnknownNameError(f"unknown sandbox level {asked.level!r}.{suggest(asked.level, LEVELS)}")
+    if asked.level == "none" and not asked.trust:
+        raise ValueError("--level none runs the file's code without a sandbox: add --trust, or choose strict or basic")
+    return cast("Level", asked.level)
 
 
 def _check_supported(metadata: Metadata, smallest: int, track: LanguageTrack) -> None:
@@ -209,11 +208,12 @@ def result_lines(record: LanguageRecord, reference: LanguageRecord) -> list[str]
         for k, after, before in zip(told["k"], told["entry"], told["base"], strict=True)
     )
     how = "imported from `reproduce tiny-lm`" if told["how"] == "imported" else "trained here"
+    edge = " (an end of the grid)" if record.learning_rate in (min(record.tuning), max(record.tuning)) else ""
     lines = [
         f"{record.name}: pass@{GAIN_K} {format_points(found.value)} [{format_points(found.low)}, "
         f"{format_points(found.high)}] percentage points beside {reference.name}, {told['seeds']} seeds",
         shares,
-        f"learning rate {record.learning_rate:g}, {how}, {record.track.name}",
+        f"learning rate {record.learning_rate:g}{edge}, {how}, {record.track.name}",
     ]
     if abs(record.base_at(GAIN_K) - reference.base_at(GAIN_K)).max() > ROUNDING:
         lines.append(

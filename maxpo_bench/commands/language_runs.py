@@ -1,7 +1,8 @@
 """The training runs of the language-model track: what is missing is trained, one run after the other.
 
 Runs are kept in the cache by track, entry, version of its code and sandbox level, one file each; one under way keeps
-its checkpoints beside them. So the same call goes on where an earlier one was stopped, at any moment.
+its checkpoints beside them. So the same call goes on where an earlier one was stopped, at any moment. They are named by
+what is asked for, not by the code of the training loop: empty ``leaderboard`` in the cache after a change of that.
 """
 
 from __future__ import annotations

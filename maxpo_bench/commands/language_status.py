@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from maxpo_bench.commands.language_model import LEVELS
 from maxpo_bench.commands.language_runs import num_finished
 from maxpo_bench.leaderboard.columns import format_percent, format_points
 from maxpo_bench.leaderboard.entry import Entry
@@ -22,6 +21,7 @@ from maxpo_bench.leaderboard.language import (
 from maxpo_bench.leaderboard.language_track import LanguageTrack, track_of
 from maxpo_bench.leaderboard.store import load_all
 from maxpo_bench.leaderboard.suite import SUITES
+from maxpo_bench.sandbox import LEVELS
 
 State = Literal["complete", "partly done", "missing"]
 
