@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from maxpo_bench.leaderboard.columns import format_ratio
 from maxpo_bench.leaderboard.entry import B95_CAP, Entry, Interval
 
-WIDTH = 180
-_MARGIN = 17
-_MIDDLE = 24
+WIDTH = 120
+_MARGIN = 12
+_MIDDLE = 9
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class LogAxis:
         return round(_MARGIN + share * (WIDTH - 2 * _MARGIN))
 
     def ticks(self) -> list[float]:
-        """Return up to five round ratios on the axis, 1 among them."""
+        """Return up to four round ratios on the axis, 1 among them."""
         decades = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
         for steps, stride in (((1, 2, 5), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
             ticks = [step * 10.0**decade for decade in decades if decade % stride == 0 for step in steps]
             inside = [tick for tick in ticks if self.low <= tick <= self.high * 1.001]
-            if len(inside) <= 5:
+            if len(inside) <= 4:
                 return inside
         return [1.0]
 
@@ -64,17 +64,17 @@ class LogAxis:
         return f'<svg aria-hidden="true">{"".join(parts)}</svg>'
 
     def bar(self, score: Interval) -> str:
-        """Return one score as SVG: a stem from the reference, the interval, and the value (an arrow at the cap)."""
+        """Return one score as SVG: a line over the interval with a dot at the value, an arrow at the cap.
+
+        The dot is the marker of the line's middle point, which the style sets: so that 500 rows stay light.
+        """
         if score.value is None:
             return ""
         at = self.x(score.value)
         low, high = (self.x(score.value if end is None else end) for end in (score.low, score.high))
-        parts = [f"d=M{self.x(1)},{_MIDDLE}H{at}", f"d=M{low},{_MIDDLE}H{high}"]
         if score.value >= B95_CAP:
-            parts.append(f"class=cap d=M{at - 4},{_MIDDLE - 5}l5,5l-5,5")
-        else:
-            parts.append(f"d=M{at},{_MIDDLE}h0")
-        return f"<svg>{''.join(f'<path {part} />' for part in parts)}</svg>"
+            return f"<svg><path d=M{low},{_MIDDLE}H{at}m-4-4l4,4l-4,4 class=cap /></svg>"
+        return f"<svg><path d=M{low},{_MIDDLE}H{at}H{high} /></svg>"
 
 
 def _tick_text(tick: float) -> str:

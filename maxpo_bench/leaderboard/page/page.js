@@ -6,50 +6,120 @@ const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" })
 function sortKey(text, isNumeric) {
   const trimmed = text.trim();
   if (!isNumeric || trimmed.startsWith("= ")) return trimmed === "" || trimmed === "–" ? null : trimmed;
-  const value = parseFloat(trimmed.replace(/^≥/, ""));
+  const value = parseFloat(trimmed.replace(/^≥/, "").replace("−", "-"));
   return Number.isNaN(value) ? null : value;
 }
 
-/* Compare two keys, direction 1 ascending, -1 descending; null comes last either way. */
+/* Compare two keys, direction 1 ascending, -1 descending; null comes last either way, numbers before texts. */
 function compareKeys(a, b, direction) {
   if (a === null || b === null) return (a === null) - (b === null);
+  if (typeof a !== typeof b) return typeof a === "number" ? -1 : 1;
   return direction * (typeof a === "number" ? a - b : collator.compare(a, b));
 }
 
-function cellText(body, column) {
-  const cell = body.rows[0].cells[column];
-  return (cell.querySelector("b, summary, em") || cell).textContent;
+/* The row of evidence below a row, while it is open. */
+const opened = new Map();
+
+function cellText(row, column) {
+  const cell = row.cells[column];
+  return (cell.querySelector("button, em") || cell.firstChild || cell).textContent;
 }
 
-/* Sort a table's bodies (an entry and its details) by one column, from the order they came in. */
-function sortTable(table, bodies, column, isNumeric, direction) {
-  const keyed = bodies.map((body) => ({ body, key: sortKey(cellText(body, column), isNumeric) }));
-  keyed.sort((a, b) => compareKeys(a.key, b.key, direction));
-  const fragment = document.createDocumentFragment();
-  for (const { body } of keyed) fragment.append(body);
-  table.append(fragment);
+/* Sort a table's rows by one column, from the order they came in; keys are read once. */
+function sortTable(body, rows, keys, direction) {
+  const order = rows.map((row, at) => at).sort((a, b) => compareKeys(keys[a], keys[b], direction) || a - b);
+  const sorted = order.flatMap((at) => (opened.has(rows[at]) ? [rows[at], opened.get(rows[at])] : [rows[at]]));
+  body.replaceChildren(...sorted);
 }
 
 function makeSortable(table) {
-  const bodies = Array.from(table.tBodies);
+  const body = table.tBodies[0];
+  const rows = Array.from(body.rows);
   const heads = Array.from(table.tHead.rows[0].cells);
   heads.forEach((head, column) => {
     const label = head.querySelector("span");
     const button = document.createElement("button");
     button.type = "button";
-    button.title = label.title;
     button.textContent = label.textContent;
     label.replaceWith(button);
+    let keys = null;
     button.addEventListener("click", () => {
+      keys ??= rows.map((row) => sortKey(cellText(row, column), head.dataset.sort === "number"));
       const best = head.dataset.best === "high" ? -1 : 1;
       const was = head.getAttribute("aria-sort");
       const now = was ? (was === "ascending" ? -1 : 1) : best;
-      sortTable(table, bodies, column, head.dataset.sort === "number", now);
+      sortTable(body, rows, keys, now);
       heads.forEach((other) => other.removeAttribute("aria-sort"));
       head.setAttribute("aria-sort", now > 0 ? "ascending" : "descending");
     });
   });
   heads[0].setAttribute("aria-sort", "ascending");
+}
+
+/* Give every row a button that opens its evidence below it; a row keeps the number that it has in the packed data. */
+function makeOpenable(rows, pack) {
+  const names = rows.map((row) => Array.from(row.cells[1].childNodes, (node) => (node.nodeName === "I" ? "" : node.textContent)).join(""));
+  rows.forEach((row, at) => {
+    const cell = row.cells[1];
+    const button = document.createElement("button");
+    button.type = "button";
+    button.setAttribute("aria-expanded", "false");
+    button.append(...Array.from(cell.childNodes).filter((node) => node.nodeName !== "I"));
+    cell.prepend(button);
+    button.addEventListener("click", async () => toggle(row, button, `d${at}`, evidenceOf(await pack, names, at)));
+  });
+}
+
+function toggle(row, button, id, evidence) {
+  const isOpen = opened.has(row);
+  if (isOpen) {
+    opened.get(row).remove();
+    opened.delete(row);
+    button.removeAttribute("aria-controls");
+  } else {
+    const below = document.createElement("tr");
+    below.className = "d";
+    below.id = id;
+    const cell = below.insertCell();
+    cell.colSpan = row.cells.length;
+    cell.append(describe(evidence, "entries/"));
+    row.after(below);
+    opened.set(row, below);
+    button.setAttribute("aria-controls", id);
+  }
+  button.setAttribute("aria-expanded", String(!isOpen));
+}
+
+/* Arrows move between the rows' buttons and between the headings'; Escape closes a row. */
+function moveByKeys(table) {
+  table.addEventListener("keydown", (event) => {
+    const head = event.target.closest("thead th");
+    if (head && ["ArrowLeft", "ArrowRight"].includes(event.key)) {
+      const next = event.key === "ArrowLeft" ? head.previousElementSibling : head.nextElementSibling;
+      if (next) focusIn(event, next);
+    }
+    const row = event.target.closest("tbody tr:not(.d)") || event.target.closest("tr.d")?.previousElementSibling;
+    if (!row) return;
+    if (event.key === "Escape" && opened.has(row)) {
+      row.querySelector("button").click();
+      focusIn(event, row);
+    }
+    if (!event.target.matches("tbody th > button")) return;
+    const all = Array.from(table.tBodies[0].rows).filter((each) => !each.hidden && !each.matches(".d"));
+    const at = all.indexOf(row);
+    const goal = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
+    if (goal === -1) focusIn(event, table.tHead.querySelector("[aria-sort]"));
+    else if (all[goal]) focusIn(event, all[goal]);
+  });
+  table.tHead.addEventListener("keydown", (event) => {
+    const first = Array.from(table.tBodies[0].rows).find((row) => !row.hidden);
+    if (event.key === "ArrowDown" && first) focusIn(event, first);
+  });
+}
+
+function focusIn(event, element) {
+  event.preventDefault();
+  element.querySelector("button").focus();
 }
 
 /* Say so, and shade the edge, where a table has more columns to its right than the window shows. */
@@ -69,34 +139,50 @@ function watchWidth(frame) {
   update();
 }
 
-/* Show the entries that contain every word of the query, and hide tables without any. */
-function makeFilter(box) {
-  const entries = Array.from(document.querySelectorAll("tbody"), (body) => ({
-    body,
-    text: body.textContent.toLowerCase(),
-  }));
-  const input = box.querySelector("input");
+/* Show the entries of a class, a track and a kind of rewards that contain every word; hide tables without any. */
+function makeFilter(box, rows, pack) {
+  const entries = rows.map((row) => ({ row, table: row.closest("section").id, text: row.textContent.toLowerCase() }));
+  const value = (id) => document.getElementById(id).value;
   const status = box.querySelector("[role=status]");
   const apply = () => {
-    const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const words = value("find").toLowerCase().split(/\s+/).filter(Boolean);
+    const [klass, track, rewards] = ["class", "track", "rewards"].map(value);
+    const isFiltered = Boolean(words.length || klass || track || rewards);
     let shown = 0;
-    for (const { body, text } of entries) {
-      body.hidden = !words.every((word) => text.includes(word));
-      shown += !body.hidden;
+    for (const { row, table, text } of entries) {
+      const isMeant =
+        (!klass || klass === table) &&
+        (!track || (track === "stateful") === row.classList.contains("s")) &&
+        (!rewards || (rewards === "binary") === row.classList.contains("y"));
+      row.hidden = !isMeant || !words.every((word) => text.includes(word));
+      if (opened.has(row)) opened.get(row).hidden = row.hidden;
+      shown += !row.hidden;
     }
     for (const section of document.querySelectorAll("section.board")) {
-      section.hidden = words.length > 0 && !section.querySelector("tbody:not([hidden])");
+      section.hidden = isFiltered && !section.querySelector("tbody > tr:not([hidden])");
     }
-    status.textContent = words.length ? `${shown} of ${entries.length} shown` : "";
+    status.textContent = isFiltered ? `${shown} of ${entries.length} shown` : "";
   };
-  input.addEventListener("input", apply);
+  box.addEventListener("input", apply);
   box.hidden = false;
   apply();
+  return pack.then(({ text }) => {
+    entries.forEach((entry, at) => (entry.text += ` ${text[at].join(" ").toLowerCase()}`));
+    apply();
+  });
 }
 
-if (typeof document !== "undefined") {
-  document.querySelectorAll("section.board table").forEach(makeSortable);
+function start() {
+  const rows = Array.from(document.querySelectorAll("section.board tbody tr"));
+  const pack = unpack(document.getElementById("evidence").textContent.trim());
+  makeOpenable(rows, pack);
+  for (const table of document.querySelectorAll("section.board table")) {
+    makeSortable(table);
+    moveByKeys(table);
+  }
   document.querySelectorAll(".frame").forEach(watchWidth);
-  makeFilter(document.querySelector(".find"));
+  makeFilter(document.querySelector(".find"), rows, pack);
 }
+
+if (typeof document !== "undefined") start();
 if (typeof module !== "undefined") module.exports = { sortKey, compareKeys };
