@@ -31,7 +31,7 @@ def fail(monkeypatch, capsys, *arguments: str) -> str:
 
 @pytest.mark.parametrize("command", [name for name in cli.app.registered_commands if name.callback])
 def test_every_command_has_help(command):
-    name = command.callback.__name__
+    name = command.callback.__name__.replace("_", "-")
     assert command.callback.__doc__.splitlines()[0][:20] in " ".join(call(name, "--help").split())
 
 
