@@ -33,12 +33,13 @@ _HOW = (
 )
 
 
-def explanation_of(name: str, stored: Sequence[ScoredEntry]) -> Document:
+def explanation_of(name: str, stored: Sequence[ScoredEntry], board: Leaderboard | None = None) -> Document:
     """Explain one scored entry.
 
     Args:
         name: of an entry among the stored scores.
         stored: all stored scores of its suite, the reference among them.
+        board: the table of these scores; None makes it.
 
     Raises:
         ValueError: the reference is missing, or there is no entry of that name.
@@ -46,7 +47,7 @@ def explanation_of(name: str, stored: Sequence[ScoredEntry]) -> Document:
     scored = next((item for item in stored if item.entry.name == name), None)
     if scored is None:
         raise ValueError(f"no score of {name!r} among the stored ones")
-    board = build_board(scored.entry.suite, stored)
+    board = board or build_board(scored.entry.suite, stored)
     entry = next(item for item in board.entries if item.name == name)
     evidence = evidence_of(scored, stored)
     sections = [
