@@ -122,9 +122,10 @@ def _write_board(out: Path, figures: list[tuple[Path, str]]) -> None:
     from maxpo_bench.leaderboard.api import table
     from maxpo_bench.leaderboard.render import render_markdown
     from maxpo_bench.leaderboard.site import write_site
+    from maxpo_bench.leaderboard.store import load_all
 
     board = table(SUITE, out / "results")
-    write_site(board, out, figures=figures)
+    write_site(board, out, scored=load_all(out / "results", board.suite), figures=figures)
     (out / "leaderboard.md").write_text(render_markdown(board), encoding="utf-8")
 
 

@@ -57,9 +57,11 @@ def run_leaderboard(
     if check:
         return _check(results, render_markdown(board), f"--suite {suite} --results {results}")
     if html is not None:
+        from maxpo_bench.leaderboard.language import with_language_model
         from maxpo_bench.leaderboard.site import write_site
 
-        print(write_site(board, html))
+        scored = with_language_model(results, load_all(results, suite))
+        print(write_site(board, html, scored=scored, reference=paper_reference_tables.reference_tables()))
     elif markdown:
         print(render_markdown(board), end="")
     elif as_json:

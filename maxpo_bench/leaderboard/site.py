@@ -53,7 +53,7 @@ def write_site(
         figures: pictures to show below the tables, copied into ``figures/``; a path, or a path and its caption.
             Without a caption the file's name is read as one.
         title: the page's title.
-        reference: tables that a paper reports, shown apart; `read_reference` reads them from Markdown.
+        reference: tables that a paper reports, shown apart: see `maxpo_bench.leaderboard.site_reference`.
 
     Returns:
         The path of ``index.html``.

@@ -22,7 +22,8 @@ def section(board: Leaderboard, klass: Class, entries: Sequence[Entry]) -> str:
     title = CLASS_TITLES[klass]
     rows = "\n".join(_row(board, used, axis, entry) for entry in entries)
     table = (
-        f'<div class="frame"><div class="scroll" role="region" tabindex="0" aria-labelledby="{klass}-title">\n<table class="rows">'
+        f'<div class="frame"><div class="scroll" role="region" tabindex="0" aria-labelledby="{klass}-title">\n'
+        '<table class="rows">'
         f'<caption class="unseen">{title}, {len(entries)} entries; the best headline score comes first</caption>'
         f"<thead><tr>{''.join(_head(column, axis) for column in used)}</thead>\n<tbody>{rows}</tbody>\n"
         "</table></div></div>"
