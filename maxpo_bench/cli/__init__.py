@@ -32,6 +32,7 @@ for _command in (
     sweeps.compare,
     scores.certify,
     scores.new,
+    scores.check,
     scores.submit,
     scores.leaderboard,
     explain.explain,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maxpo_bench.cli.shared import JsonFlag, Quiet, Results, SuiteName, finish, print_json
+from maxpo_bench.cli.shared import JsonFlag, Quiet, Results, SuiteName, finish, print_json, sandbox_level
 
 
 def certify(
@@ -43,38 +43,79 @@ def new(
     finish(lambda: run_new(name, folder=folder, factory=factory, binary=binary))
 
 
+Submitted = Annotated[Path, typer.Argument(help="A .py file, or a folder with submission.py and submission.toml.")]
+Name = Annotated[str | None, typer.Option("--name", help="Name in the table; default: the file's.")]
+DeclaredScale = Annotated[str | None, typer.Option("--scale", help="Declared scale: K/n or 1.")]
+DeclaredDomain = Annotated[str | None, typer.Option("--domain", help="Rewards it is defined for: real or binary.")]
+SandboxLevel = Annotated[
+    str, typer.Option("--sandbox", help="strict, or basic where `maxpo-bench doctor` says that there is no more.")
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run the code without a sandbox, with your rights: for your own code only.")
+]
+
+
+def check(
+    path: Submitted,
+    suite: SuiteName = "full",
+    name: Name = None,
+    scale: DeclaredScale = None,
+    domain: DeclaredDomain = None,
+    sandbox: SandboxLevel = "strict",
+    trust: Trust = False,
+    as_json: JsonFlag = False,
+    quiet: Quiet = False,
+) -> None:
+    """Check a submission in seconds: contract tests, certificate; nothing is scored or stored.
+
+    The code runs in a sandbox. A failed test shows the line and the smallest input on which it fails. The exit code is
+    0 if the submission would be scored, else 1.
+    """
+    from maxpo_bench.commands.check import run_check
+
+    overrides = {"name": name, "scale": scale, "domain": domain}
+    level = sandbox_level(sandbox, trust)
+    finish(lambda: run_check(path, suite=suite, overrides=overrides, level=level, as_json=as_json, quiet=quiet))
+
+
 def submit(
-    path: Annotated[Path, typer.Argument(help="A .py file, or a folder with submission.py and submission.toml.")],
+    path: Submitted,
     suite: SuiteName = "full",
     results: Results = Path("results"),
-    name: Annotated[str | None, typer.Option("--name", help="Name in the table; default: the file's.")] = None,
-    scale: Annotated[str | None, typer.Option("--scale", help="Declared scale: K/n or 1.")] = None,
-    domain: Annotated[str | None, typer.Option("--domain", help="Rewards it is defined for: real or binary.")] = None,
-    check_only: Annotated[
-        bool, typer.Option("--check-only", help="Contract tests and certificate only; store nothing.")
+    name: Name = None,
+    scale: DeclaredScale = None,
+    domain: DeclaredDomain = None,
+    sandbox: SandboxLevel = "strict",
+    trust: Trust = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check, and say what would be scored and stored where; store nothing.")
     ] = False,
     as_json: JsonFlag = False,
     quiet: Quiet = False,
 ) -> None:
     """Check, certify and score an estimator, store the result and say where it ranks.
 
-    The file's code runs in this process with your rights, without a sandbox and without a time limit: submit only code
-    you trust.
+    The code runs in a process of its own that can read nothing but the Python installation, write nothing, and reach
+    neither network nor other processes (`maxpo-bench doctor` says what this machine offers). The level is recorded.
 
-    A file defines `advantages(rewards, k)`: rewards [groups, n] to advantages of the same shape, in torch. Its
-    docstring may declare, one per line: `name: ...` (lower-case letters, digits, _ . -), `scale: K/n` or `1`,
-    `domain: real` or `binary`, `min_group_size: k`, `k+1` or a number, `min_k`, `authors`, `licence`, `paper`,
-    `equation`. A folder holds submission.py and submission.toml with schema_version = 1 and the same keys.
+    A file defines `advantages(rewards, k)`: rewards [groups, n] to advantages of the same shape, in torch; or
+    `make_advantages(k)`, which returns a function of the rewards. Its docstring may declare, one per line: `name: ...`
+    (lower-case letters, digits, _ . -), `scale: K/n` or `1`, `domain: real` or `binary`, `track: stateful` for an
+    estimator that remembers earlier groups, `min_group_size: k`, `k+1` or a number, `min_k`, `authors`, `licence`,
+    `paper`, `equation`. A folder holds submission.py and submission.toml with schema_version = 1 and the same keys.
+    `maxpo-bench new NAME` makes one.
     """
     from maxpo_bench.commands.submit import run_submit
 
+    level = sandbox_level(sandbox, trust)
     finish(
         lambda: run_submit(
             path,
             suite=suite,
             results=results,
             overrides={"name": name, "scale": scale, "domain": domain},
-            check_only=check_only,
+            level=level,
+            dry_run=dry_run,
             as_json=as_json,
             quiet=quiet,
         )

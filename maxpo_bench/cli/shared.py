@@ -6,9 +6,12 @@ import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, cast
 
 import typer
+
+if TYPE_CHECKING:
+    from maxpo_bench.sandbox import Level
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
@@ -34,3 +37,16 @@ def print_json(value: Any) -> None:
     import json
 
     print(json.dumps(value, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False))
+
+
+def sandbox_level(sandbox: str, trust: bool) -> Level:
+    """Read `--sandbox` and `--trust`; "none" is reached by the latter only.
+
+    Raises:
+        ValueError: another level.
+    """
+    if sandbox == "none" and not trust:
+        raise ValueError("--sandbox none runs the code with your rights: say so with --trust")
+    if sandbox not in ("strict", "basic", "none"):
+        raise ValueError(f"--sandbox must be strict or basic, got {sandbox!r} (--trust runs without any)")
+    return "none" if trust else cast("Level", sandbox)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from maxpo_bench.commands.check import print_report, print_results, warn_if_not_strict
 from maxpo_bench.commands.leaderboard import COMMITTED, TABLE
 from maxpo_bench.commands.progress import staged
 from maxpo_bench.leaderboard import api
+from maxpo_bench.leaderboard.admission import check
 from maxpo_bench.leaderboard.board import scored_otherwise
-from maxpo_bench.leaderboard.contract import CheckResult, check_contract
-from maxpo_bench.leaderboard.score import REFERENCE, ContractFailure, certify_candidate
-from maxpo_bench.leaderboard.store import load_all
-from maxpo_bench.leaderboard.submission import load_submission
+from maxpo_bench.leaderboard.contract import CheckResult
+from maxpo_bench.leaderboard.score import REFERENCE, ContractFailure, scorer_hash
+from maxpo_bench.leaderboard.source import read_submission
+from maxpo_bench.leaderboard.store import load_all, path_of
 from maxpo_bench.leaderboard.suite import SUITES
-
-WARNING = "note: this runs the file's code with your rights, without a sandbox"
+from maxpo_bench.sandbox import Level
 
 
 def run_submit(
@@ -26,18 +26,19 @@ def run_submit(
     suite: str,
     results: Path,
     overrides: dict[str, Any],
-    check_only: bool,
+    level: Level,
+    dry_run: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Check, score, store and rank; return 0, or 1 where a contract test fails."""
     if not quiet:
-        print(WARNING, file=sys.stderr)
-    if check_only:
-        return _check(path, suite, overrides, as_json=as_json)
+        warn_if_not_strict(level)
+    if dry_run:
+        return _dry_run(path, suite, results, overrides, level, as_json=as_json)
     try:
         with staged(quiet=quiet) as progress:
-            done = api.submit(path, suite=suite, results=results, progress=progress, **overrides)
+            done = api.submit(path, suite=suite, results=results, level=level, progress=progress, **overrides)
     except ContractFailure as failure:
         print(failure, file=sys.stderr)
         return 1
@@ -52,28 +53,37 @@ def run_submit(
     return 0
 
 
-def _check(path: Path, suite: str, overrides: dict[str, Any], *, as_json: bool) -> int:
-    chosen = SUITES.get(suite)
-    candidate = load_submission(path, **overrides)
-    outcome = check_contract(candidate)
-    failed = any(result.status == "fail" for result in outcome)
-    certificate = None if failed else certify_candidate(candidate, 0, chosen)
+def _dry_run(path: Path, suite: str, results: Path, overrides: dict[str, Any], level: Level, *, as_json: bool) -> int:
+    """Check, and say what a submission would do: nothing is scored or written."""
+    report = check(path, level=level, suite=suite, **overrides)
+    plan = _plan(path, suite, results, overrides) if report.passed else {}
     if as_json:
         from maxpo_bench.cli.shared import print_json
 
-        checks = [asdict(result) for result in outcome]
-        print_json({"contract": checks, "certificate": certificate.to_dict() if certificate else None})
+        print_json({"check": report.to_dict(), "plan": plan})
     else:
-        print_checks(outcome)
-        if certificate:
-            print(certificate.explain())
-    return 1 if failed else 0
+        print_report(report)
+        for name, value in plan.items():
+            print(f"{name + ':':12} {value}")
+        print("Dry run: nothing was scored or stored.")
+    return 0 if report.passed else 1
 
 
-def print_checks(outcome: list[CheckResult]) -> None:
-    """One line per contract test."""
-    for result in outcome:
-        print(f"  {result.status:4}  {result.name}{': ' + result.message if result.message else ''}")
+def _plan(path: Path, suite: str, results: Path, overrides: dict[str, Any]) -> dict[str, str]:
+    """What would be scored, against what, and where it would be stored."""
+    submission, chosen = read_submission(path, **overrides), SUITES.get(suite)
+    stored = load_all(results, chosen.name)
+    reference = next((item.entry for item in stored if item.entry.name == REFERENCE), None)
+    target = path_of(results, chosen.name, submission.name, submission.digest)
+    state = "not scored: run `maxpo-bench leaderboard --score` first"
+    if reference is not None:
+        state = "current" if reference.scorer.get("source") == scorer_hash() else "scored by other code"
+    return {
+        "Suite": f"{chosen.name}, {len(chosen.instances())} bandits of {chosen.num_groups} groups, the maze",
+        "Reference": f"{REFERENCE}, {state}",
+        "Entry": f"{submission.name}, {'scored before' if target.is_file() else 'new'}",
+        "Stored at": str(target),
+    }
 
 
 def _print_result(done: api.Submitted, results: Path) -> None:
@@ -83,9 +93,10 @@ def _print_result(done: api.Submitted, results: Path) -> None:
 
     entry = next(item for item in done.board.entries if item.name == done.scored.entry.name)
     print("Contract tests:")
-    print_checks([CheckResult(**result) for result in done.scored.contract])
-    note = " (the sampled gradients contradict what was certified)" if entry.extra.get("contradicted") else ""
-    print(f"\nCertificate: {entry.kind}{note}")
+    print_results([CheckResult(**result) for result in done.scored.contract])
+    print(f"\nSandbox: {entry.sandbox}\nCertificate: {entry.kind}")
+    if entry.extra.get("contradicted"):
+        print(f"Contradicted: {entry.extra['contradicted']}")
     Console().print(render_terminal(done.board))
     b95 = entry.b95_ratio
     if b95.value is not None:

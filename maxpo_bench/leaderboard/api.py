@@ -7,7 +7,8 @@ import multiprocessing
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from maxpo_bench.estimators import BUILT_IN, ESTIMATORS
 from maxpo_bench.leaderboard import store
 from maxpo_bench.leaderboard.board import build_board
 from maxpo_bench.leaderboard.entry import Leaderboard
+from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
 from maxpo_bench.leaderboard.score import REFERENCE, Progress, score, scorer_hash
 from maxpo_bench.leaderboard.submission import (
     Candidate,
@@ -23,9 +25,10 @@ from maxpo_bench.leaderboard.submission import (
     SubmissionError,
     built_in,
     from_function,
-    load_submission,
+    read_submission,
 )
 from maxpo_bench.leaderboard.suite import SUITES
+from maxpo_bench.sandbox import Level, Limits
 
 RESULTS = Path("results")
 
@@ -55,28 +58,34 @@ def submit(
     *,
     suite: str = "full",
     results: str | Path = RESULTS,
+    level: Level = "strict",
+    limits: Limits = SCORE_LIMITS,
     progress: Progress | None = None,
     **metadata: str | int | None,
 ) -> Submitted:
     """Check, certify and score an estimator, store the result and rank it.
 
-    This runs the submission's code in this process, with your rights.
+    The code of a file runs in a sandbox. A function is the caller's own and runs in this process, unlocked, which is
+    recorded with its score.
 
     Args:
         submission: a ``.py`` file, a folder with ``submission.py`` and ``submission.toml``, or a function
             ``f(rewards, k)`` on rewards [groups, n], named by ``name=`` or by its own name.
         suite: name of a frozen suite.
         results: folder of the stored scores; it must hold the reference's.
+        level: of the sandbox; "none" is for code that you trust.
+        limits: of the sandbox's worker.
         progress: called with (stage, share done).
         metadata: keys of `Metadata`, taking precedence over what the file declares.
 
     Raises:
-        SubmissionError: the submission cannot be loaded.
+        SubmissionError: the submission cannot be read.
+        SandboxUnavailable: this machine does not offer the level.
+        SandboxError: its code failed, or broke a limit or the sandbox's protocol.
         ContractFailure: it breaks the contract; the message shows the smallest examples.
         ValueError: the reference has no score on this suite.
     """
     chosen = SUITES.get(suite)
-    candidate = _candidate(submission, metadata)
     stored = store.load_all(Path(results), chosen.name)
     reference = next((item for item in stored if item.entry.name == REFERENCE), None)
     if reference is None:
@@ -84,7 +93,8 @@ def submit(
             f"{Path(results) / chosen.name} holds no score of {REFERENCE}, to which scores are relative: call "
             f"`maxpo-bench leaderboard --score --suite {suite} --results {results}` first, or name another folder"
         )
-    scored = score(candidate, chosen, reference, progress)
+    with _opened(submission, metadata, level, limits) as candidate:
+        scored = score(candidate, chosen, reference, progress)
     earlier = [item.entry.scorer for item in stored if item.entry.name == scored.entry.name]
     dates = [str(scorer.get("first", scorer["date"])) for scorer in [scored.entry.scorer, *earlier]]
     scored = replace(scored, entry=replace(scored.entry, scorer={**scored.entry.scorer, "first": min(dates)}))
@@ -93,14 +103,19 @@ def submit(
     return Submitted(scored, path, build_board(chosen.name, [*others, scored]))
 
 
-def _candidate(submission: str | Path | Callable[..., Any], metadata: dict[str, Any]) -> Candidate:
+@contextmanager
+def _opened(
+    submission: str | Path | Callable[..., Any], metadata: dict[str, Any], level: Level, limits: Limits
+) -> Iterator[Candidate]:
     if isinstance(submission, str | Path):
-        return load_submission(submission, **metadata)
+        with open_submission(read_submission(submission, **metadata), level=level, limits=limits) as candidate:
+            yield candidate
+        return
     given = {key: value for key, value in metadata.items() if value is not None}
     given.setdefault("name", getattr(submission, "__name__", ""))
     if given["name"] in ESTIMATORS:
         raise SubmissionError(f"{given['name']!r} is a built-in estimator's name: choose another")
-    return from_function(submission, Metadata(**given))
+    yield from_function(submission, Metadata(**given))
 
 
 def score_built_ins(

@@ -13,15 +13,16 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.stats import chi2, t
 
-from maxpo_bench.leaderboard.entry import B95_CAP
+from maxpo_bench.leaderboard.entry import B95_CAP, Interval
 from maxpo_bench.leaderboard.submission import Candidate
 from maxpo_bench.leaderboard.suite import Instance, Suite
 from maxpo_bench.moments.gradient import ETA_TARGET
 from maxpo_bench.moments.instances import BanditInstance
 from maxpo_bench.moments.monte_carlo import required_groups
 from maxpo_bench.moments.sampling import sample_segments
+from maxpo_bench.moments.sampling_sums import Segments
 from maxpo_bench.seeding import derive_seed
 
 Array = NDArray[np.float64]
@@ -81,12 +82,25 @@ def measure(candidate: Candidate, constant: float | None, suite: Suite, instance
     if rest:
         raise ValueError(f"suite {suite.name}: num_groups must be a multiple of num_blocks")
     estimator = candidate.build(instance.k)
-    [blocks] = sample_segments([estimator], bandit, instance.n, [size] * suite.num_blocks, instance.seed)
+    [blocks] = sample_segments([estimator], bandit, instance.n, [size] * suite.num_blocks, instance.group_seed)
+    return block_sums(instance.name, blocks, truth, constant)
+
+
+def block_sums(instance: str, blocks: Segments, truth: Array, constant: float | None) -> BlockSums:
+    """Return what is kept of sampled blocks.
+
+    Args:
+        instance: the bandit's name.
+        blocks: averages over blocks of one size.
+        truth: exact gradient, [arms].
+        constant: the certified c of E[g] = c * gradient, None where there is none.
+    """
+    size = int(blocks.sizes[0])
     sums = blocks.mean * size
     products = sums @ sums.T
     return BlockSums(
-        instance=instance.name,
-        num_groups=suite.num_groups,
+        instance=instance,
+        num_groups=size * len(sums),
         truth_sq=float(truth @ truth),
         constant=constant,
         sum_sq=_rounded(blocks.square * size),
@@ -239,11 +253,68 @@ def log_ratios(
     return np.asarray(logs) / len(reference)
 
 
+def nsr_logs(entry: Sequence[BlockSums], weights: Callable[[str, int], Array]) -> Array:
+    """Log of the geometric mean of NSR over bandits, one for each weighting, [R]; infinite where one NSR is.
+
+    B95 is 19 NSR where an estimator is unbiased, so that an entry's B95 ratio is this mean over the reference's; a
+    median over bandits would not be the same figure, and has no interval that keeps its coverage (where two bandits
+    change places its derivative jumps, and the jackknife relies on it).
+
+    Args:
+        entry: block sums per bandit of the suite.
+        weights: as for `log_ratios`.
+    """
+    with np.errstate(divide="ignore"):
+        logs = [np.log(noise_metrics(sums, weights(sums.instance, len(sums.dot))).nsr) for sums in entry]
+    return np.asarray(np.mean(logs, axis=0))
+
+
+def nsr_interval(entry: Sequence[BlockSums]) -> Interval:
+    """Geometric mean of NSR over a suite's bandits, with its 95 % interval; None where it is infinite."""
+    return _t_interval(nsr_logs(entry, _leave_one_out))
+
+
+def ratio_interval(
+    entry: Sequence[BlockSums], reference: Sequence[BlockSums], metric: Literal["b95", "variance"]
+) -> Interval:
+    """B95 or variance relative to the reference as in `log_ratios`, with its 95 % interval; None if there is none."""
+    logs = log_ratios(entry, reference, metric, _leave_one_out)
+    if logs is None:
+        return Interval()
+    found = _t_interval(logs)
+    if metric == "b95" and found.high is not None:
+        return Interval(found.value, min(found.low or 0.0, B95_CAP), min(found.high, B95_CAP))
+    return found
+
+
+def _t_interval(logs: Array) -> Interval:
+    """Estimate and interval from a log and its values without each block in turn, [1 + B].
+
+    Student's t on the jackknife's pseudo-values, which are nearly normal (each is made of a thousand groups) and
+    independent: quantiles of a bootstrap over B = 16 blocks would cover like a normal interval with a standard
+    deviation too small by sqrt(15/16).
+    """
+    if not np.isfinite(logs).all():
+        return Interval.of(float(np.exp(logs[0])))
+    blocks = len(logs) - 1
+    half = float(t.isf(0.025, blocks - 1)) * float(np.std(pseudo_values(logs), ddof=1)) / math.sqrt(blocks)
+    return Interval.of(*(float(np.exp(value)) for value in (logs[0], logs[0] - half, logs[0] + half)))
+
+
+def pseudo_values(logs: Array) -> Array:
+    """The jackknife's pseudo-values [B] of a statistic, from itself and its values without each block, [1 + B]."""
+    return (len(logs) - 1) * logs[0] - (len(logs) - 2) * logs[1:]
+
+
+def _leave_one_out(instance: str, num_blocks: int) -> Array:
+    return jackknife_weights(num_blocks)
+
+
 def jackknife_columns(entry: Sequence[BlockSums], reference: Sequence[BlockSums]) -> Array:
     """Pseudo-values [B] of the log B95 ratio, one per block of all bandits together.
 
     They are independent of each other, and paired with those of every other entry.
     """
-    logs = log_ratios(entry, reference, "b95", lambda instance, num_blocks: jackknife_weights(num_blocks))
+    logs = log_ratios(entry, reference, "b95", _leave_one_out)
     assert logs is not None  # B95 ratios always exist
-    return (len(logs) - 1) * logs[0] - (len(logs) - 2) * logs[1:]
+    return pseudo_values(logs)

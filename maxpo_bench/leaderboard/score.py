@@ -17,8 +17,10 @@ import numpy as np
 import torch
 
 import maxpo_bench
+from maxpo_bench.estimators import Estimator
 from maxpo_bench.leaderboard.contract import CheckResult, check_contract
-from maxpo_bench.leaderboard.cost import relative_cost
+from maxpo_bench.leaderboard.contradiction import contradicted_on
+from maxpo_bench.leaderboard.cost import measure_cost
 from maxpo_bench.leaderboard.entry import ETA_GROUPS, Entry, Interval
 from maxpo_bench.leaderboard.fingerprint import fingerprint
 from maxpo_bench.leaderboard.learning import LearningScore, measure_learning
@@ -32,30 +34,39 @@ from maxpo_bench.leaderboard.noise import (
     usable,
 )
 from maxpo_bench.leaderboard.store import ScoredEntry
-from maxpo_bench.leaderboard.submission import Candidate, built_in
+from maxpo_bench.leaderboard.submission import Candidate, declared_estimator
 from maxpo_bench.leaderboard.suite import Suite
 from maxpo_bench.moments import Certificate, certify
 from maxpo_bench.moments.gradient import eta, finite_or_none
-from maxpo_bench.moments.judge import Kind
 from maxpo_bench.seeding import derive_seed
 from maxpo_bench.stats import iqm_interval
 
 REFERENCE = "ei_l2o"
 REPLICATES = 1000
+AUDIT = "same answer when asked again"
+STEP_GROUPS = 32
+"""Groups in one call of an estimator with a state."""
+
 SCORED_BY = (
     "estimators/*.py",
     "moments/*.py",
+    "sandbox/*.py",
+    "sandbox/inside/*.py",
     "agents/maze_*.py",
     "envs/maze_layout.py",
     *(
         f"leaderboard/{name}.py"
         for name in (
             "contract",
+            "contradiction",
             "cost",
+            "examination",
             "fingerprint",
+            "kept_rows",
             "learning",
             "noise",
             "score",
+            "source",
             "submission",
             "suite",
         )
@@ -85,18 +96,23 @@ def score(
     suite: Suite,
     reference: ScoredEntry | None,
     progress: Progress | None = None,
+    *,
+    salt: str = "",
 ) -> ScoredEntry:
     """Score a candidate.
 
     Args:
-        candidate: what to score. Its code runs in this process, with the caller's rights.
+        candidate: what to score; the code of a submission runs in the worker in which it was opened.
         suite: the frozen suite.
         reference: the scored reference estimator; None only for the reference itself.
         progress: called with (stage, share done in [0, 1]).
+        salt: enters the seeds of groups, of the certificate's bandits and of the mazes; "" for the suite's own. Scores
+            are comparable with those of the same salt.
 
     Raises:
-        ContractFailure: a contract test fails; nothing is measured then.
+        ContractFailure: a contract test fails; nothing is measured then. Or the audit at the end fails.
         ValueError: no reference for another candidate than the reference.
+        SandboxError: a submission broke a limit or the protocol.
     """
     if reference is None and candidate.name != REFERENCE:
         raise ValueError(f"scores are relative to {REFERENCE}: score it first and pass it as reference")
@@ -106,60 +122,104 @@ def score(
     if any(result.status == "fail" for result in contract):
         raise ContractFailure(candidate.name, contract)
     report("certificate", 0.0)
-    certificate = certify_candidate(candidate, derive_seed(0, "suite", suite.name, "certificate"), suite)
-    noise = _measure_noise(candidate, certificate.constants, suite, report)
-    kind = certificate.kind
-    if contradicts_certificate(noise):
+    certificate = None if candidate.is_stateful else certify_candidate(candidate, suite, salt=salt)
+    noise, contradiction = measure_noise(candidate, certificate.constants if certificate else {}, suite, salt, report)
+    kind = certificate.kind if certificate else "uncertified"
+    if contradiction:
         kind, noise = "biased", [None if sums is None else replace(sums, constant=None) for sums in noise]
-    learning = measure_learning(candidate, suite.name, suite.maze, lambda done: report("learning", done))
+    mazes = f"{suite.name} {salt}" if salt else suite.name
+    learning = measure_learning(candidate, mazes, suite.maze, lambda done: report("learning", done))
     report("cost", 0.0)
-    cost = 1.0 if candidate.name == REFERENCE else relative_cost(candidate, built_in(REFERENCE))
-    entry = _entry(candidate, suite, certificate, kind, noise, learning, cost)
+    cost = measure_cost(candidate, REFERENCE)
+    entry = _entry(candidate, suite, certificate, noise, learning, cost)
+    entry = replace(entry, kind=kind, extra={"contradicted": contradiction} if contradiction else {})
     entry = with_relative_columns(entry, noise, reference.noise if reference else noise)
+    prints = fingerprint(candidate)
+    report("asking again", 0.0)
+    _check_audit(candidate, contract)
     report("done", 1.0)
     return ScoredEntry(
         entry=entry,
         noise=noise,
         learning=learning.to_dict() if learning else None,
-        fingerprint=fingerprint(candidate),
-        certificate=certificate.to_dict(),
+        fingerprint=prints,
+        certificate=certificate.to_dict() if certificate else {},
         contract=[asdict(result) for result in contract],
     )
 
 
-def certify_candidate(candidate: Candidate, seed: int, suite: Suite | None = None) -> Certificate:
+def _check_audit(candidate: Candidate, contract: list[CheckResult]) -> None:
+    found = candidate.audit()
+    if found:
+        raise ContractFailure(candidate.name, [*contract, CheckResult(AUDIT, "fail", found)])
+
+
+def certify_candidate(candidate: Candidate, suite: Suite | None = None, *, salt: str = "") -> Certificate:
     """Certify a candidate at every (n, K) of the default grid and, if given, of a suite that it is declared for.
+
+    The hidden bandits follow from the digest of its source: nobody can write a source that knows them.
 
     Raises:
         SubmissionError: it is declared for no (n, K) of the suite.
     """
     scored = [] if suite is None else [*suite.pairs, (suite.maze.n, suite.maze.k)]
     return certify(
-        candidate.build,
+        candidate.build_hidden,
         scale=candidate.metadata.scale,
         domain=candidate.metadata.domain,
         min_group_size=candidate.smallest_group,
         pairs=candidate.certificate_pairs(scored),
-        seed=seed,
+        seed=derive_seed(0, "certificate", candidate.digest, salt),
     )
 
 
-def _measure_noise(
-    candidate: Candidate, constants: Mapping[tuple[int, int], float | None], suite: Suite, report: Progress
-) -> list[BlockSums | None]:
-    instances = suite.instances()
-    noise = []
+def measure_noise(
+    candidate: Candidate,
+    constants: Mapping[tuple[int, int], float | None],
+    suite: Suite,
+    salt: str = "",
+    report: Progress | None = None,
+) -> tuple[list[BlockSums | None], str]:
+    """Measure every bandit of a suite, and try to contradict the certificate on it.
+
+    Args:
+        candidate: what to measure.
+        constants: the certified c for each (n, K), None where there is none.
+        suite: which bandits.
+        salt: see `score`.
+        report: called with ("noise", share done).
+
+    Returns:
+        Block sums for each bandit, and how its answers contradict the certificate, "" if they do not.
+    """
+    instances, noise, broken = suite.instances(salt), [], ""
+    stepped = replace(candidate, build=partial(_in_steps, candidate)) if candidate.is_stateful else candidate
     for done, instance in enumerate(instances):
-        report("noise", done / len(instances))
-        noise.append(measure(candidate, constants.get((instance.n, instance.k)), suite, instance))
-    return noise
+        if report:
+            report("noise", done / len(instances))
+        constant = constants.get((instance.n, instance.k))
+        noise.append(measure(stepped, constant, suite, instance))
+        if constant is not None and noise[-1] is not None and not broken:
+            broken = contradicted_on(candidate, constant, instance)
+    if not broken and contradicts_certificate(noise):
+        broken = "the sampled gradients on the suite's bandits are not those that were certified on small ones"
+    return noise, broken
+
+
+def _in_steps(candidate: Candidate, k: int) -> Estimator:
+    """An estimator with a state, asked for `STEP_GROUPS` groups at a time, as in a training step."""
+    estimator = candidate.build(k)
+
+    def advantages(rewards: torch.Tensor, k: int) -> torch.Tensor:
+        return torch.cat([estimator(part) for part in rewards.split(STEP_GROUPS)])
+
+    return declared_estimator(advantages, k, candidate.metadata)
 
 
 def _entry(
     candidate: Candidate,
     suite: Suite,
-    certificate: Certificate,
-    kind: Kind,
+    certificate: Certificate | None,
     noise: Sequence[BlockSums | None],
     learning: LearningScore | None,
     cost: float | None,
@@ -171,11 +231,12 @@ def _entry(
         summary=metadata.summary,
         suite=suite.name,
         origin=candidate.origin,
-        kind=kind,
-        cosine_min=certificate.cosine_min,
-        cosine_median=certificate.cosine_median,
-        bias=finite_or_none(certificate.worst_error),
-        centring=certificate.centring,
+        kind=certificate.kind if certificate else "uncertified",
+        track=metadata.track,
+        cosine_min=certificate.cosine_min if certificate else None,
+        cosine_median=certificate.cosine_median if certificate else None,
+        bias=finite_or_none(certificate.worst_error) if certificate else None,
+        centring=certificate.centring if certificate else None,
         cost=cost,
         learning=_learning_interval(learning, suite),
         learning_rate=learning.learning_rate if learning else None,
@@ -185,9 +246,9 @@ def _entry(
         equation=metadata.equation,
         authors=metadata.authors,
         licence=metadata.licence,
+        sandbox=candidate.sandbox or "none",
         submission_hash=candidate.digest,
-        scorer=provenance(),
-        extra={"contradicted": True} if kind != certificate.kind else {},
+        scorer={**provenance(), "protections": list(candidate.protections)},
         **_noise_columns(noise),
     )
 

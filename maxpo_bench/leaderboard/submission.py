@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from maxpo_bench.sandbox import Level
+
 __all__ = [
     "KEYS",
     "Candidate",
@@ -57,11 +59,11 @@ class Candidate:
         digest: SHA-256 of the source.
         origin: "built-in" or "submission".
         path: where a submission was read.
-        build_rows: makes the estimator for one K of which every row of a batch has a state of its own; that of ``build``
-            where there is no state.
+        build_rows: makes the estimator for one K of which every row of a batch has a state of its own; that of
+            ``build`` where there is no state.
         build_hidden: makes the estimator for one K whose rows are shuffled among noise rows before they are asked.
         audit: asks a sample of all rows once more; returns what is wrong with the answers, or "".
-        sandbox: level under which the code runs.
+        sandbox: level of the worker in which the code runs; None if it runs in this process.
         protections: what the sandbox reached.
         submission: the source, if it is a file's.
     """
@@ -76,7 +78,7 @@ class Candidate:
     build_rows: Callable[[int], Estimator]
     build_hidden: Callable[[int], Estimator]
     audit: Callable[[], str] = lambda: ""
-    sandbox: str = "none"
+    sandbox: Level | None = None
     protections: tuple[str, ...] = ()
     path: Path | None = None
     submission: Submission | None = None

@@ -94,7 +94,12 @@ FAMILIES: dict[str, Family] = {
 
 @dataclass(frozen=True)
 class Instance:
-    """One bandit of a suite with the group size ``n`` and objective size ``k`` it is used with."""
+    """One bandit of a suite with the group size ``n`` and objective size ``k`` it is used with.
+
+    Attributes:
+        seed: the bandit follows from it, and so do the sampled groups.
+        salt: if not empty, the groups follow from it too: the same bandit with groups that nobody could foresee.
+    """
 
     family: str
     n: int
@@ -102,6 +107,7 @@ class Instance:
     index: int
     num_arms: int
     seed: int
+    salt: str = ""
 
     @property
     def name(self) -> str:
@@ -112,6 +118,11 @@ class Instance:
     def domain(self) -> str:
         """Reward domain, "real" or "binary"."""
         return FAMILIES[self.family].domain
+
+    @property
+    def group_seed(self) -> int:
+        """Seed of the sampled groups."""
+        return derive_seed(self.seed, "salted groups", self.salt) if self.salt else self.seed
 
     def bandit(self) -> tuple[Array, Array]:
         """Return (arm rewards [A], logits [A]); the same at every call."""
@@ -153,10 +164,10 @@ class Suite:
     num_blocks: int
     maze: MazeTrack
 
-    def instances(self) -> list[Instance]:
-        """Every bandit of the suite, in a fixed order."""
+    def instances(self, salt: str = "") -> list[Instance]:
+        """Every bandit of the suite, in a fixed order; a salt gives other groups on the same bandits."""
         return [
-            Instance(family, n, k, index, self.num_arms, derive_seed(0, "suite", self.name, family, n, k, index))
+            Instance(family, n, k, index, self.num_arms, derive_seed(0, "suite", self.name, family, n, k, index), salt)
             for n, k in self.pairs
             for family in FAMILIES
             for index in range(self.instances_per_family)

@@ -10,7 +10,10 @@ from maxpo_bench import cli
 from maxpo_bench.estimators import ESTIMATORS
 from maxpo_bench.leaderboard import api, score_built_ins, submit, suite, table
 from maxpo_bench.leaderboard.suite import SUITES, MazeTrack
+from maxpo_bench.sandbox import offered
 
+LEVEL = offered().strongest or "none"
+SANDBOX = ("--sandbox", LEVEL) if LEVEL != "none" else ("--trust",)
 NAMES = ["ei_l2o", "ei", "grpo"]
 COPY = "from maxpo_bench.estimators import ei\n\ndef advantages(rewards, k):\n    return 2 * ei(rewards, k)\n"
 POOLED = "def advantages(rewards, k):\n    return rewards - rewards.sum() / max(rewards.numel(), 1)\n"
@@ -52,12 +55,13 @@ def test_stored_scores_are_kept_and_missing_ones_made(results, monkeypatch):
 def test_submission_is_scored_stored_and_ranked(results, tmp_path):
     path = tmp_path / "twice_ei.py"
     path.write_text(COPY)
-    printed = call("submit", path, "--suite", "quick", "--results", results)
+    printed = call("submit", path, *SANDBOX, "--suite", "quick", "--results", results)
     assert "Certificate: proportional" in printed
     assert "twice_ei is a rescaled copy of ei" in printed
     assert {entry.name for entry in table("quick", results).entries} == {*NAMES, "twice_ei"}
-    entry = json.loads(call("submit", path, "--suite", "quick", "--results", results, "--json", "--quiet"))
-    assert (entry["name"], entry["status"], entry["sandbox"]) == ("twice_ei", "self-run", "none")
+    entry = json.loads(call("submit", path, *SANDBOX, "--suite", "quick", "--results", results, "--json", "--quiet"))
+    assert (entry["name"], entry["status"], entry["sandbox"]) == ("twice_ei", "self-run", LEVEL)
+    assert entry["scorer"]["protections"]
 
 
 def test_function_is_submitted_from_python(results):
@@ -77,17 +81,39 @@ def test_function_is_submitted_from_python(results):
 def test_contract_failure_ends_with_code_1_and_stores_nothing(results, tmp_path):
     path = tmp_path / "pooled.py"
     path.write_text(POOLED)
-    call("submit", path, "--suite", "quick", "--results", results, code=1)
+    call("submit", path, *SANDBOX, "--suite", "quick", "--results", results, code=1)
     assert not (results / "quick-1" / "pooled").exists()
-    assert "fail  groups independent" in call("submit", path, "--check-only", code=1)
+    assert "fail  groups independent" in call("check", path, *SANDBOX, code=1)
 
 
-def test_check_only_prints_the_certificate(tmp_path):
+def test_check_prints_the_certificate(tmp_path):
     path = tmp_path / "twice_ei.py"
     path.write_text(COPY)
-    printed = call("submit", path, "--check-only")
+    printed = call("check", path, *SANDBOX)
     assert "pass  permutation equivariant" in printed
-    assert "twice_ei: proportional" in printed
+    assert "pass  same answer when asked again" in printed
+    assert "twice_ei: admitted, proportional" in printed
+    report = json.loads(call("check", path, *SANDBOX, "--json"))
+    assert (report["passed"], report["kind"], report["level"]) == (True, "proportional", LEVEL)
+
+
+def test_dry_run_says_where_a_score_would_go_and_writes_nothing(results, tmp_path):
+    path = tmp_path / "twice_ei.py"
+    path.write_text(COPY)
+    before = sorted(results.rglob("*"))
+    printed = call("submit", path, *SANDBOX, "--suite", "quick", "--results", results, "--dry-run")
+    assert "Entry:       twice_ei, new" in printed
+    assert str(results / "quick-1" / "twice_ei") in printed
+    assert sorted(results.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [(["--sandbox", "none"], "say so with --trust"), (["--sandbox", "firm"], "must be strict or basic")],
+)
+def test_sandbox_is_never_lowered_silently(tmp_path, flags, words):
+    with pytest.raises(ValueError, match=words):
+        call("check", tmp_path / "twice_ei.py", *flags)
 
 
 def test_reference_must_be_scored_first(tmp_path):
@@ -185,16 +211,13 @@ def test_missing_scores_are_made_in_processes_of_their_own(results):
 
 def test_submission_that_exits_is_refused(tmp_path):
     path = tmp_path / "leaver.py"
-    path.write_text("import sys\nsys.exit(0)\n")
-    with pytest.raises(ValueError, match="cannot be imported: SystemExit"):
-        call("submit", path, "--check-only")
+    path.write_text("import sys\nadvantages = None\nsys.exit(0)\n")
+    printed = call("check", path, *SANDBOX, code=1)
+    assert "LoadError: leaver.py, line 3 cannot be imported: SystemExit" in printed
 
 
-def test_check_only_gives_json(tmp_path):
+def test_unknown_suite_is_refused(tmp_path):
     path = tmp_path / "twice_ei.py"
     path.write_text(COPY)
-    found = json.loads(call("submit", path, "--check-only", "--suite", "quick", "--json", "--quiet"))
-    assert found["certificate"]["kind"] == "proportional"
-    assert {check["status"] for check in found["contract"]} <= {"pass", "note"}
     with pytest.raises(ValueError, match="unknown suite"):
-        call("submit", path, "--check-only", "--suite", "nonsense")
+        call("check", path, *SANDBOX, "--suite", "nonsense")

@@ -1,0 +1,130 @@
+"""Is a submission admitted? The contract tests, the certificate and the audit, in seconds; nothing is scored."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from maxpo_bench.leaderboard.contract import CheckResult, check_contract
+from maxpo_bench.leaderboard.contradiction import contradicted_at
+from maxpo_bench.leaderboard.examination import CHECK_LIMITS, open_submission
+from maxpo_bench.leaderboard.score import AUDIT, certify_candidate
+from maxpo_bench.leaderboard.source import Submission, SubmissionError, read_submission
+from maxpo_bench.leaderboard.submission import Candidate
+from maxpo_bench.leaderboard.suite import SUITES, Suite
+from maxpo_bench.moments import Certificate, CertificateError
+from maxpo_bench.sandbox import Level, Limits, SandboxError
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """What a check found.
+
+    Attributes:
+        name: the submission's name, or its file's where it could not be read.
+        passed: would it be scored?
+        level: level of the sandbox in which it ran.
+        protections: what the sandbox reached.
+        results: the contract tests that were reached.
+        certificate: None for a stateful estimator, and where it was not reached.
+        contradiction: how the answers at the suite's (n, K) contradict the certificate; "" if they do not.
+        error: why it could not be checked to the end, fit for its author; "" if it was.
+        error_kind: name of that error's class.
+        seconds: how long it took.
+    """
+
+    name: str
+    passed: bool
+    level: str
+    protections: tuple[str, ...] = ()
+    results: list[CheckResult] = field(default_factory=list)
+    certificate: Certificate | None = None
+    contradiction: str = ""
+    error: str = ""
+    error_kind: str = ""
+    seconds: float = 0.0
+
+    @property
+    def kind(self) -> str | None:
+        """The class it would have: the certificate's kind, or "biased" where the answers contradict it.
+
+        "uncertified" for a stateful estimator that passed; None if there is none.
+        """
+        if self.contradiction:
+            return "biased"
+        if self.certificate is not None:
+            return self.certificate.kind
+        return "uncertified" if self.passed else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {
+            "name": self.name,
+            "passed": self.passed,
+            "kind": self.kind,
+            "level": self.level,
+            "protections": list(self.protections),
+            "contract": [asdict(result) for result in self.results],
+            "certificate": self.certificate.to_dict() if self.certificate else None,
+            "contradiction": self.contradiction,
+            "error": self.error,
+            "error_kind": self.error_kind,
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def check(
+    path: str | Path,
+    *,
+    level: Level = "strict",
+    limits: Limits = CHECK_LIMITS,
+    suite: str = "full",
+    **overrides: str | int | None,
+) -> CheckReport:
+    """Check a submission: it is read, run in a sandbox, put to the contract tests, certified, and asked again.
+
+    Args:
+        path: a ``.py`` file, or a folder with ``submission.py`` and ``submission.toml``.
+        level: of the sandbox.
+        limits: of its worker.
+        suite: at whose (n, K) the answers are held against the certificate.
+        overrides: keys of `Metadata` that take precedence over what the file declares.
+
+    Raises:
+        SandboxUnavailable: this machine does not offer the level; that is no fault of the submission.
+    """
+    from maxpo_bench.sandbox import require
+
+    require(level)
+    chosen = SUITES.get(suite)
+    started = time.perf_counter()
+    findings: dict[str, Any] = {"name": Path(path).stem, "level": level, "results": [], "passed": False}
+    try:
+        submission = read_submission(path, **overrides)
+        findings["name"] = submission.name
+        _examine(submission, level, limits, chosen, findings)
+    except (SubmissionError, SandboxError, CertificateError) as error:
+        findings.update(error=str(error), error_kind=type(error).__name__)
+    return CheckReport(**findings, seconds=time.perf_counter() - started)
+
+
+def _examine(submission: Submission, level: Level, limits: Limits, suite: Suite, findings: dict[str, Any]) -> None:
+    """Put what is found into ``findings`` as it comes, so that an error leaves what was found before."""
+    with open_submission(submission, level=level, limits=limits) as candidate:
+        findings["protections"] = candidate.protections
+        results = findings["results"] = check_contract(candidate)
+        if any(result.status == "fail" for result in results):
+            return
+        if not candidate.is_stateful:
+            certificate = findings["certificate"] = certify_candidate(candidate)
+            findings["contradiction"] = contradicted_at(candidate, certificate, suite)
+            results.append(audit(candidate))
+        findings["passed"] = all(result.status != "fail" for result in results)
+
+
+def audit(candidate: Candidate) -> CheckResult:
+    """Ask a sample of all that was asked once more, of a fresh process."""
+    found = candidate.audit()
+    return CheckResult(AUDIT, "fail" if found else "pass", found)
