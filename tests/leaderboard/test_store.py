@@ -6,7 +6,7 @@ import os
 from dataclasses import replace
 
 import pytest
-from scored_samples import scored
+from synthetic_scores import scored
 
 from maxpo_bench.leaderboard import files, store
 from maxpo_bench.leaderboard.statuses import VERIFICATIONS
@@ -260,7 +260,9 @@ def test_two_processes_that_save_at_once_lose_nothing(tmp_path, two):
         store.decode(path.read_text()).entry.scorer["seed"] for path in tmp_path.glob(f"{SUITE}/*/*/{SUITE}*.json")
     ]
     assert sorted(everything) == list(range(30))
-    assert {item.entry.scorer["seed"] for item in store.load_all(tmp_path, SUITE)} >= {29}
+    shown = {item.entry.scorer["seed"] for item in store.load_all(tmp_path, SUITE)}
+    assert shown
+    assert shown <= {28, 29}  # the last of each writer
     assert not list(tmp_path.rglob(f"{files.UNFINISHED}*"))
 
 

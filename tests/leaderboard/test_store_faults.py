@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from scored_samples import scored
+from synthetic_scores import scored
 
 from maxpo_bench.leaderboard import files, statuses, store
 
