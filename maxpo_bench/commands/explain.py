@@ -16,6 +16,7 @@ from maxpo_bench.leaderboard.document_text import TerminalDocument, render_docum
 from maxpo_bench.leaderboard.evidence import evidence_of
 from maxpo_bench.leaderboard.explanation import explanation_of, explanation_without_score
 from maxpo_bench.leaderboard.language import with_language_model
+from maxpo_bench.leaderboard.score import REFERENCE
 from maxpo_bench.leaderboard.source import Metadata, read_submission
 from maxpo_bench.leaderboard.store import ScoredEntry, load, load_all, path_of, publish
 from maxpo_bench.leaderboard.suite import SUITES
@@ -53,13 +54,12 @@ def run_explain(name: str, *, suite: str, results: Path, as_json: bool, markdown
     if as_json:
         print(json.dumps(as_data(found, suite), indent=2, sort_keys=True, allow_nan=False))
         return 0
-    document = document_of(found, suite)
     if html is not None:
-        from maxpo_bench.leaderboard.document_html import render_document_html
-
-        publish(html, render_document_html(document))
+        publish(html, page_of(found, suite))
         print(html)
-    elif markdown:
+        return 0
+    document = document_of(found, suite)
+    if markdown:
         print(render_document_markdown(document), end="")
     else:
         from rich.console import Console
@@ -115,6 +115,26 @@ def document_of(found: Found, suite: str) -> Document:
     if found.is_scored:
         return explanation_of(found.name, found.stored)
     return explanation_without_score(found.name, found.command, suite=suite, metadata=found.metadata, note=found.note)
+
+
+def page_of(found: Found, suite: str) -> str:
+    """Return the page of a scored entry, one HTML file.
+
+    Raises:
+        ValueError: it has no score, and so nothing to be drawn.
+    """
+    from maxpo_bench.leaderboard.site_entry import render_entry
+
+    if not found.is_scored:
+        raise ValueError(
+            f"--html needs a score, and {found.name} has none on {suite}: leave --html out, or make one by "
+            f"`{found.command}`"
+        )
+    board = build_board(suite, found.stored)
+    entry = next(item for item in board.entries if item.name == found.name)
+    shown = [item for item in found.stored if item.entry.name in (found.name, REFERENCE)]
+    evidence = {item.entry.name: evidence_of(item, found.stored) for item in shown}
+    return render_entry(board, entry, evidence, is_alone=True)
 
 
 def as_data(found: Found, suite: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A short document of sections with paragraphs, facts and tables, written for a terminal, as Markdown or as HTML.
+"""A short document of sections with paragraphs, facts and tables, written for a terminal or as Markdown.
 
 Texts are plain: none of them is ever read as markup, whoever wrote it.
 """

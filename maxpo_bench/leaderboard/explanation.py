@@ -190,8 +190,8 @@ def _certificate(scored: ScoredEntry, evidence: dict[str, Any]) -> Section:
     blocks: list[Block] = [f"{scored.entry.kind.capitalize()}. {KIND_MEANINGS[scored.entry.kind]}"]
     if scored.entry.extra.get("contradicted"):
         blocks.append(
-            f"Enumeration alone found it {scored.certificate.get('kind')}, but the gradients sampled on the suite's "
-            "bandits contradict that: it behaves otherwise on them than on the small bandits."
+            f"Enumeration alone found it {scored.certificate.get('kind')}, but what it answers on the suite's bandits "
+            f"contradicts that: {_reason(scored.entry.extra['contradicted'])}."
         )
     if pairs:
         blocks += [_HOW, _certificate_grid(pairs)]
@@ -206,6 +206,11 @@ def _certificate(scored: ScoredEntry, evidence: dict[str, Any]) -> Section:
         if result["status"] != "pass" and result["message"]
     ]
     return Section("Certificate", blocks)
+
+
+def _reason(contradiction: object) -> str:
+    text = contradiction if isinstance(contradiction, str) else "it behaves otherwise on them than on small ones"
+    return text.strip().rstrip(".")
 
 
 def _certificate_grid(pairs: Sequence[dict[str, Any]]) -> Grid:
@@ -263,16 +268,21 @@ def _kind(board: Leaderboard, name: str) -> str:
 
 
 def _provenance(entry: Entry, evidence: dict[str, Any]) -> Section:
-    rows = [("Status", entry.status), *_verification(evidence["verification"])]
+    verification = evidence["verification"] or {}
+    rows = [("Status", entry.status), *_verification(verification)]
     withdrawn = entry.extra.get("withdrawn")
     if isinstance(withdrawn, dict):
         rows.append(("Withdrawn", f"{withdrawn.get('date')}: {withdrawn.get('reason')}"))
     rows += [(name, value) for name, value in evidence["provenance"]]
-    return Section("Where the numbers come from", [Facts(rows), "To score it again:", Command(evidence["command"])])
+    differing = [item for item in verification.get("comparisons") or [] if not item.get("agrees")]
+    blocks: list[Block] = [Facts(rows)]
+    if differing:
+        blocks += ["What the verification found otherwise:", _differences(differing)]
+    return Section("Where the numbers come from", [*blocks, "To score it again:", Command(evidence["command"])])
 
 
-def _verification(verification: dict[str, Any] | None) -> list[tuple[str, str]]:
-    if verification is None:
+def _verification(verification: dict[str, Any]) -> list[tuple[str, str]]:
+    if not verification:
         return [("Verification", "none yet")]
     compared = verification.get("comparisons") or []
     agreeing = sum(1 for item in compared if item.get("agrees"))
@@ -282,3 +292,16 @@ def _verification(verification: dict[str, Any] | None) -> list[tuple[str, str]]:
         ("Verification", f"{verdict}: {agreeing} of {len(compared)} comparisons, {verification.get('date')}{by}"),
         ("Beacon", str(verification.get("beacon"))),
     ]
+
+
+def _differences(comparisons: Sequence[dict[str, Any]]) -> Grid:
+    heads = ("Metric", "stored", "rerun", "low", "high", "Note")
+    rows = [
+        [str(item.get("metric", "")), *(_value(item.get(key)) for key in heads[1:5]), str(item.get("note", ""))]
+        for item in comparisons
+    ]
+    return Grid(heads, rows, ("Metric", "Note"), ("Note",))
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else format_number(value if isinstance(value, int | float) else None)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+from collections import Counter
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -19,7 +20,6 @@ from maxpo_bench import cli
 from maxpo_bench.estimators import BUILT_IN
 from maxpo_bench.leaderboard.board import build_board
 from maxpo_bench.leaderboard.document import Document, Facts, Grid, Section, bar, visible
-from maxpo_bench.leaderboard.document_html import render_document_html
 from maxpo_bench.leaderboard.document_text import TerminalDocument, render_document_markdown
 from maxpo_bench.leaderboard.explanation import explanation_of, standing
 from maxpo_bench.leaderboard.explanation_noise import verdict
@@ -196,33 +196,52 @@ def test_verification_and_withdrawal_are_shown():
     last = {
         "date": "2031-02-03",
         "beacon": "block 77",
-        "agrees": True,
+        "agrees": False,
         "by": "Ada",
-        "comparisons": [{"metric": "b95_ratio", "agrees": True}, {"metric": "nsr", "agrees": True}],
+        "comparisons": [
+            {
+                "metric": "kind",
+                "stored": "exact",
+                "rerun": "exact",
+                "low": None,
+                "high": None,
+                "agrees": True,
+                "note": "",
+            },
+            {
+                "metric": "nsr",
+                "stored": 4.0,
+                "rerun": 7.0,
+                "low": 3.5,
+                "high": 4.5,
+                "agrees": False,
+                "note": "64 bandits",
+            },
+        ],
     }
     extra = {"withdrawn": {"date": "2031-03-04", "reason": "a slip in it", "by": ""}}
     item = replace(sample("ei"), entry=replace(sample("ei").entry, status="withdrawn", verification=last, extra=extra))
     stored = [item if other.entry.name == "ei" else other for other in scored_samples()]
     text = render_document_markdown(explanation_of("ei", stored))
-    assert "agrees: 2 of 2 comparisons, 2031-02-03 by Ada" in text
+    assert "does not agree: 1 of 2 comparisons, 2031-02-03 by Ada" in text
+    assert "| nsr | 4.00 | 7.00 | 3.50 | 4.50 | 64 bandits |" in text
+    assert "| kind |" not in text
     assert "block 77" in text
     assert "a slip in it" in text
 
 
 class Tags(HTMLParser):
-    """Collects the elements of a page."""
+    """Collects the elements of a page and its text."""
 
     def __init__(self):
         super().__init__()
-        self.found = set()
-        self.text = []
+        self.found, self.texts = Counter(), []
 
     def handle_starttag(self, tag, attrs):
-        self.found.add(tag)
-        assert not {"href", "src", "onclick", "onerror"} & {name for name, _ in attrs}
+        self.found[tag] += 1
 
     def handle_data(self, data):
-        self.text.append(data)
+        self.texts.append(data)
 
 
 def test_foreign_markup_is_shown_as_it_is_written():
@@ -230,11 +249,6 @@ def test_foreign_markup_is_shown_as_it_is_written():
     entry = replace(entry, scorer={**entry.scorer, "commit": "\x1b[2J\x1b]8;;http://x\x07 \u202eabc", HOSTILE: HOSTILE})
     item = replace(sample("ei"), entry=entry)
     document = explanation_of("foreign", [*scored_samples(), item])
-
-    page = Tags()
-    page.feed(render_document_html(document))
-    assert not {"script", "b", "img", "a"} & page.found
-    assert HOSTILE in "".join(page.text)
 
     tokens = MarkdownIt("commonmark").enable("table").parse(render_document_markdown(document))
     inline = [child for token in tokens for child in token.children or []]
@@ -249,14 +263,27 @@ def test_foreign_markup_is_shown_as_it_is_written():
     assert "\u202e" not in shown
 
 
-def test_page_is_whole_and_loads_nothing(results, tmp_path):
-    path = tmp_path / "pages" / "ei.html"
-    assert explain("ei", results, "--html", path).strip() == str(path)
-    text = path.read_text(encoding="utf-8")
-    assert "default-src 'none'" in text
-    assert text.count("<h1>") == 1
-    assert text.endswith("</html>\n")
-    assert os.listdir(path.parent) == ["ei.html"]
+def test_page_is_one_file_and_foreign_markup_adds_no_element(results, tmp_path):
+    pages = []
+    for summary in ("plain", HOSTILE):
+        entry = replace(sample("smaller_k").entry, name="foreign", origin="submission", summary=summary)
+        save(results, replace(sample("smaller_k"), entry=entry))
+        path = tmp_path / "pages" / "foreign.html"
+        assert explain("foreign", results, "--html", path).strip() == str(path)
+        assert os.listdir(path.parent) == ["foreign.html"]
+        page = Tags()
+        page.feed(path.read_text(encoding="utf-8"))
+        pages.append(page)
+    plainly, hostile = pages
+    assert "default-src 'none'" in path.read_text(encoding="utf-8")
+    assert hostile.found - Counter(a=1) == plainly.found - Counter(a=1)  # addresses are links, and nothing else
+    assert "<script>alert(1)</script>" in "".join(hostile.texts)
+
+
+def test_page_needs_a_score(results, tmp_path):
+    with pytest.raises(ValueError, match="needs a score, and dr_grpo has none"):
+        explain("dr_grpo", results, "--html", tmp_path / "page.html")
+    assert not (tmp_path / "page.html").exists()
 
 
 def test_same_scores_give_the_same_bytes():
