@@ -49,6 +49,17 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache"
 
 
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory):
+    return tmp_path_factory.mktemp("bases")
+
+
+@pytest.fixture
+def shared_bases(bases, monkeypatch):
+    """One cache for the tests that train, so that base models are made once; their subjects have names of their own."""
+    monkeypatch.setenv("MAXPO_BENCH_CACHE", str(bases))
+
+
 @pytest.fixture
 def trained(monkeypatch):
     """Training that takes no time, with a known best learning rate; returns what was trained."""
@@ -126,7 +137,7 @@ def test_fewer_seeds_leave_no_record(trained):
     assert len(trained) == TINY_LM_1.num_runs
 
 
-def test_a_submission_and_the_built_in_it_copies_come_to_the_same():
+def test_a_submission_and_the_built_in_it_copies_come_to_the_same(shared_bases):
     """The whole path with a model of a few thousand parameters: nothing depends on how the estimator was named."""
     known = measure(SMALL, Subject("ei_l2o", "ab" * 32), {})
     copy = Subject("mine", "cd" * 32, "basic", lambda k: nullcontext(get_estimator("ei_l2o", k)))
@@ -145,9 +156,11 @@ def test_a_submission_and_the_built_in_it_copies_come_to_the_same():
 
 
 @pytest.mark.parametrize("has_state", [False, True])
-def test_an_interrupted_run_goes_on_where_that_changes_nothing(has_state, monkeypatch):
+def test_an_interrupted_run_goes_on_where_that_changes_nothing(shared_bases, has_state, monkeypatch):
     """One with a state begins anew: no checkpoint holds what the estimator remembers."""
-    subject = Subject("mine", "cd" * 32, "none", lambda k: nullcontext(get_estimator("ei_l2o", k)), has_state)
+    subject = Subject(
+        f"state_{has_state}", "cd" * 32, "none", lambda k: nullcontext(get_estimator("ei_l2o", k)), has_state
+    )
     whole = measure(ONE_RATE, subject, {})
     seen = []
 
@@ -168,7 +181,7 @@ def test_an_interrupted_run_goes_on_where_that_changes_nothing(has_state, monkey
     resumed = measure(ONE_RATE, again, {})
     assert seen[0] is not has_state
     assert [run.to_dict() for run in resumed.runs] == [run.to_dict() for run in whole.runs]
-    folder = language_runs.runs_folder(ONE_RATE, "mine", "ef" * 32, "none")
+    folder = language_runs.runs_folder(ONE_RATE, subject.name, "ef" * 32, "none")
     assert not list((folder / "unfinished").iterdir())
 
 
@@ -298,7 +311,7 @@ def advantages(rewards: torch.Tensor, k: int) -> torch.Tensor:
 
 
 @pytest.fixture
-def small(monkeypatch):
+def small(shared_bases, monkeypatch):
     monkeypatch.setattr(language_model, "track_of", lambda suite: ONE_RATE)
     monkeypatch.setattr(language_model, "frozen_reference", _pretended)
 
