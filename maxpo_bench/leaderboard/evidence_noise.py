@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from functools import partial
 from itertools import groupby
 from typing import Any
 
 import numpy as np
 
-from maxpo_bench.leaderboard.noise import (
-    BlockSums,
-    NoiseMetrics,
-    bootstrap_weights,
-    log_ratios,
-    noise_metrics,
-    usable,
-)
+from maxpo_bench.leaderboard.noise import BlockSums, NoiseMetrics, noise_metrics, ratio_interval, usable
 from maxpo_bench.leaderboard.score import REFERENCE
 from maxpo_bench.leaderboard.store import ScoredEntry
 from maxpo_bench.leaderboard.suite import SUITES, Instance
@@ -25,8 +17,6 @@ from maxpo_bench.moments.gradient import eta
 
 ETA_BATCHES = tuple(2**power for power in range(13))
 """Numbers of groups of the eta curve: 1, 2, 4, ..., 4096."""
-REPLICATES = 400
-"""Bootstrap replicates of one family's interval."""
 Group = tuple[str, int, int]
 
 
@@ -47,8 +37,8 @@ def reference_of(stored: Sequence[ScoredEntry]) -> ScoredEntry:
 def family_figures(scored: ScoredEntry, reference: ScoredEntry) -> list[dict[str, Any]]:
     """Noise by kind of bandit and (n, K), in the order of the suite.
 
-    All means are geometric, over the bandits of one kind at one (n, K). The interval is a percentile bootstrap over
-    blocks of groups, at 95 %, paired with the reference.
+    All means are geometric, over the bandits of one kind at one (n, K). Intervals are made as those of the table's
+    column, paired with the reference.
 
     Args:
         scored: the entry.
@@ -111,14 +101,12 @@ def _figures(ours: Sequence[BlockSums | None], theirs: Sequence[BlockSums | None
     measured, base = usable(ours), usable(theirs)
     if measured is None or base is None:
         return dict.fromkeys(("b95_ratio", "b95_low", "b95_high", "nsr", "groups", "solved"))
-    logs = log_ratios(measured, base, "b95", partial(bootstrap_weights, replicates=REPLICATES))
-    assert logs is not None  # B95 ratios always exist
-    low, high = np.quantile(logs[1:], [0.025, 0.975])
+    ratio = ratio_interval(measured, base, "b95")
     metrics = [plain_metrics(sums) for sums in measured]
     return {
-        "b95_ratio": math.exp(logs[0]),
-        "b95_low": math.exp(low),
-        "b95_high": math.exp(high),
+        "b95_ratio": ratio.value,
+        "b95_low": ratio.low,
+        "b95_high": ratio.high,
         "nsr": _geometric_mean([float(each.nsr[0]) for each in metrics]),
         "groups": _geometric_mean([float(each.b95[0]) for each in metrics]),
         "solved": float(np.mean([np.isfinite(each.b95[0]) for each in metrics])),

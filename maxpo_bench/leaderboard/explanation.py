@@ -87,8 +87,8 @@ def explanation_without_score(
 def standing(board: Leaderboard, entry: Entry, stored: Sequence[ScoredEntry]) -> str:
     """Return one or two sentences: certificate, table, rank or why it has none, status."""
     if entry.klass == "copy":
-        place = f"It is a rescaled copy of {entry.linked_to}, listed without a rank of its own"
-    elif entry.klass in ("null", "stateful"):
+        place = f"It is a near-duplicate of {entry.linked_to}, listed without a rank of its own"
+    elif entry.klass == "null":
         place = f"It stands in the table '{CLASS_TITLES[entry.klass]}' of {board.suite}, which has no ranks"
     else:
         place = _place(board, entry, stored)
@@ -250,10 +250,10 @@ def _constants(pair: dict[str, Any]) -> str:
 def _relatives(board: Leaderboard, entry: Entry, relatives: Sequence[dict[str, Any]]) -> Section:
     blocks: list[Block] = []
     if entry.linked_to:
-        blocks.append(f"It is a rescaled copy of {entry.linked_to}: the same advantages times a positive constant.")
+        blocks.append(f"It is a near-duplicate of {entry.linked_to}: the same gradients up to a positive factor.")
     copies = [other.name for other in board.entries if other.linked_to == entry.name]
     if copies:
-        blocks.append(f"Rescaled copies of it: {', '.join(copies)}.")
+        blocks.append(f"Near-duplicates of it: {', '.join(copies)}.")
     if relatives:
         blocks.append(
             "Similarity is the cosine of two estimators' advantages on the same groups: 1 is alike up to scale."

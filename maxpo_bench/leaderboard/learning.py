@@ -74,6 +74,8 @@ def measure_learning(
 ) -> LearningScore | None:
     """Tune on the tuning seeds, train on the evaluation seeds; None where the estimator is not defined there.
 
+    An estimator with a state has one of its own in every run, which starts afresh with the run.
+
     Args:
         candidate: what to train with.
         suite: the suite's name, part of every seed.
@@ -88,11 +90,11 @@ def measure_learning(
     runs = [(rate, seed) for rate in track.learning_rates for seed in tuning]
     share = len(runs) / (len(runs) + track.num_evaluation_seeds)
     report = progress or (lambda done: None)
-    result = _train(_fresh(candidate, track.k), track, runs, lambda done: report(share * done))
+    result = _train(candidate.build_rows(track.k), track, runs, lambda done: report(share * done))
     means = result.final_return(track.last).reshape(len(track.learning_rates), -1).mean(1)
     best = track.learning_rates[int(np.argmax(means))]
     final = [(best, seed) for seed in _seeds(suite, "evaluation", track.num_evaluation_seeds)]
-    evaluated = _train(_fresh(candidate, track.k), track, final, lambda done: report(share + (1 - share) * done))
+    evaluated = _train(candidate.build_rows(track.k), track, final, lambda done: report(share + (1 - share) * done))
     return LearningScore(
         learning_rate=best,
         tuning={str(rate): float(mean) for rate, mean in zip(track.learning_rates, means, strict=True)},
@@ -130,12 +132,6 @@ def learning_curve(
 
 def _rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
-
-
-def _fresh(candidate: Candidate, k: int) -> Estimator:
-    """Return an estimator that remembers nothing; one with a state gets a state of its own for every run (row)."""
-    build = getattr(candidate, "build_rows", None) or candidate.build
-    return build(k)
 
 
 def _train(

@@ -152,8 +152,8 @@ def test_it_says_whom_a_copy_copies_and_whose_gradient_is_followed():
     def words(name):
         return render_document_markdown(explanation_of(name, scored_samples()))
 
-    assert "It is a rescaled copy of ei_l2o" in words("tiny_copy")
-    assert "Rescaled copies of it: tiny_copy." in words("ei_l2o")
+    assert "It is a near-duplicate of ei_l2o" in words("tiny_copy")
+    assert "Near-duplicates of it: tiny_copy." in words("ei_l2o")
     assert "| max\\@1 |" in words("mean_reward")
     assert "which has no ranks" in words("zero")
     assert "Where it loses" not in words("zero")
