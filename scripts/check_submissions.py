@@ -193,8 +193,11 @@ def failures(report: Any) -> list[str]:
     """Return the lines of a report of `maxpo-bench check` that say what failed."""
     if not isinstance(report, dict):
         return []
-    results = [item for item in report.get("results", []) if item.get("status") == "fail"]
-    return [readable(f"{item.get('name')}: {item.get('message')}").replace("\n", " ") for item in results]
+    failed = [item for item in report.get("contract", []) if item.get("status") == "fail"]
+    found = [f"{item.get('name')}: {item.get('message')}" for item in failed]
+    if report.get("error"):
+        found.append(f"{report.get('error_kind')}: {report['error']}")
+    return [readable(line).replace("\n", " ") for line in found]
 
 
 def main() -> int:

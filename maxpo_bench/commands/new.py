@@ -68,8 +68,8 @@ _README = """# {name}
 
 An advantage estimator for the leaderboard of maxpo_bench.
 
-    maxpo-bench check .             # seconds: contract tests and certificate, nothing is stored
-    maxpo-bench submit . --dry-run  # the whole score, nothing is stored
+    maxpo-bench check .             # seconds: contract tests and certificate
+    maxpo-bench submit . --dry-run  # what would be scored, and stored where; stores nothing
     maxpo-bench submit .            # the score, stored and ranked
 
 - `submission.py`: the estimator. It sees rewards and K only, in a sandbox without files, network or children.
