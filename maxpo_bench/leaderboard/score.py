@@ -50,8 +50,6 @@ STEP_GROUPS = 32
 SCORED_BY = (
     "estimators/*.py",
     "moments/*.py",
-    "sandbox/*.py",
-    "sandbox/inside/*.py",
     "agents/maze_*.py",
     "envs/maze_layout.py",
     *(

@@ -16,6 +16,19 @@ LEVEL = offered().strongest or "none"
 SANDBOX = ("--sandbox", LEVEL) if LEVEL != "none" else ("--trust",)
 NAMES = ["ei_l2o", "ei", "grpo"]
 COPY = "from maxpo_bench.estimators import ei\n\ndef advantages(rewards, k):\n    return 2 * ei(rewards, k)\n"
+RUNNING_MEAN = '''"""Reward minus a running mean.
+
+track: stateful
+"""
+def make_advantages(k):
+    state = {"mean": 0.0}
+    def advantages(rewards):
+        answer = rewards - state["mean"]
+        if len(rewards):
+            state["mean"] += 0.1 * (rewards.mean().item() - state["mean"])
+        return answer
+    return advantages
+'''
 POOLED = "def advantages(rewards, k):\n    return rewards - rewards.sum() / max(rewards.numel(), 1)\n"
 
 
@@ -62,6 +75,17 @@ def test_submission_is_scored_stored_and_ranked(results, tmp_path):
     entry = json.loads(call("submit", path, *SANDBOX, "--suite", "quick", "--results", results, "--json", "--quiet"))
     assert (entry["name"], entry["status"], entry["sandbox"]) == ("twice_ei", "self-run", LEVEL)
     assert entry["scorer"]["protections"]
+
+
+def test_estimator_with_a_state_has_a_table_of_its_own(results, tmp_path):
+    path = tmp_path / "running_mean.py"
+    path.write_text(RUNNING_MEAN)
+    entry = json.loads(call("submit", path, *SANDBOX, "--suite", "quick", "--results", results, "--json", "--quiet"))
+    assert (entry["kind"], entry["track"], entry["bias"]) == ("uncertified", "stateful", None)
+    assert entry["learning"]["value"] > 0
+    board = table("quick", results)
+    assert dict(board.sections())["stateful"][0].name == "running_mean"
+    assert {name for name, rank in board.ranks.items() if rank} >= {"running_mean", "ei_l2o"}
 
 
 def test_function_is_submitted_from_python(results):

@@ -1,0 +1,85 @@
+"""Estimators that are honest where they can tell an exam from a score are told from honest ones."""
+
+import pytest
+import torch
+
+from maxpo_bench.estimators import ei, ei_l1o, ei_l2o, l2o_baseline
+from maxpo_bench.leaderboard.contradiction import contradicted_at, contradicted_on
+from maxpo_bench.leaderboard.score import certify_candidate, measure_noise
+from maxpo_bench.leaderboard.submission import Metadata, built_in, from_function
+from maxpo_bench.leaderboard.suite import SUITES
+from maxpo_bench.moments import certify
+
+SUITE = SUITES.get("full")
+
+
+def candidate(function, **metadata):
+    return from_function(function, Metadata(name="candidate", **metadata), digest="5" * 64)
+
+
+def only_small_groups(rewards, k):
+    return ei_l2o(rewards, k) if rewards.shape[-1] <= 6 else ei_l1o(rewards, k)
+
+
+def only_two_digits(rewards, k):
+    """EI+L2O where all rewards have at most two digits, the other objective elsewhere."""
+    short = ((rewards * 100).round() == rewards * 100).all(-1, keepdim=True)
+    return torch.where(short, ei_l2o(rewards, k), ei_l2o(rewards, max(k - 1, 1)))
+
+
+@pytest.mark.parametrize("name", ["ei_l2o", "ei", "pkpo_sloo", "all_subsets", "all_subsets_centered", "passk_analytic"])
+def test_honest_estimators_are_not_contradicted(name):
+    one = built_in(name)
+    assert contradicted_at(one, certify_candidate(one), SUITE) == ""
+
+
+def test_honesty_for_small_groups_only_is_found_without_sampling():
+    one = candidate(only_small_groups)
+    found = certify(one.build_hidden, pairs=[(4, 2), (5, 3)])
+    assert found.kind == "exact"
+    message = contradicted_at(one, found, SUITE)
+    assert "leave-one-out identity" in message
+    assert "at n=8, K=2" in message
+
+
+def test_proportional_constant_must_be_one_number():
+    one = candidate(lambda rewards, k: 3.0 * ei_l2o(rewards, k))
+    assert contradicted_at(one, certify_candidate(one), SUITE) == ""
+    spread = candidate(
+        lambda rewards, k: ei_l2o(rewards, k) * (3.0 if rewards.shape[-1] <= 6 else rewards.std(-1, keepdim=True))
+    )
+    found = certify(spread.build_hidden, pairs=[(4, 2), (5, 3)])
+    assert found.kind == "proportional"
+    assert contradicted_at(spread, found, SUITE)
+
+
+def test_a_bandits_own_groups_contradict_what_is_not_exact_on_them():
+    gaussian = next(one for one in SUITE.instances() if one.family == "gaussian" and one.n == 16)
+    exact = candidate(lambda rewards, k: ei(rewards, k) - 0.5 * l2o_baseline(rewards, k))
+    assert contradicted_on(exact, 1.0, gaussian) == ""
+    message = contradicted_on(candidate(only_two_digits), 1.0, gaussian)
+    assert "E[g_hat] is not 1 times the gradient of max@4" in message
+
+
+def test_an_oracle_of_the_bandit_is_no_estimator():
+    """Advantages from the bandit's exact values have the right mean there and less noise; yet they are no estimator."""
+    gaussian = next(one for one in SUITE.instances() if one.family == "gaussian" and one.n == 16)
+    rewards, logits = gaussian.bandit()
+    policy = torch.softmax(torch.from_numpy(logits), 0)
+    arms = torch.from_numpy(rewards)
+    below = ((arms[None] <= arms[:, None]) * policy).sum(1)
+
+    def advantages(given, k):
+        """Q(r) = E[max(r, best of K - 1)], up to a constant: the integral of P(best of K - 1 <= x) up to r."""
+        order = arms.argsort()
+        steps = torch.cat([torch.zeros(1), (arms[order].diff() * below[order][:-1] ** (k - 1)).cumsum(0)])
+        return steps[torch.searchsorted(arms[order], given.contiguous())]
+
+    assert "leave-one-out identity" in contradicted_on(candidate(advantages), 1.0, gaussian)
+
+
+def test_scoring_reports_the_contradiction():
+    quick = SUITES.get("quick")
+    noise, broken = measure_noise(candidate(only_small_groups), {(16, 4): 1.0}, quick)
+    assert "leave-one-out identity" in broken
+    assert len(noise) == len(quick.instances())
