@@ -32,6 +32,7 @@ class Found:
         stored: the scores to explain it by, its own version among them if it has one.
         is_scored: has it a score?
         command: what would score it.
+        check: what certifies it in seconds, without a score.
         metadata: what a submission without a score declares.
         note: one more sentence on what was found.
     """
@@ -40,6 +41,7 @@ class Found:
     stored: Sequence[ScoredEntry]
     is_scored: bool = True
     command: str = ""
+    check: str = ""
     metadata: Metadata | None = None
     note: str = ""
 
@@ -83,7 +85,8 @@ def find(name: str, suite: str, results: Path) -> Found:
         return Found(canonical, stored)
     flags = f"--suite {suite} --results {shlex.quote(str(results))}"
     if canonical in ESTIMATORS:
-        return Found(canonical, stored, is_scored=False, command=f"maxpo-bench leaderboard --score {flags}")
+        score, check = f"maxpo-bench leaderboard --score {flags}", f"maxpo-bench certify {canonical}"
+        return Found(canonical, stored, is_scored=False, command=score, check=check)
     if Path(name).exists() or name.endswith(".py"):
         return _find_submission(Path(name), stored, suite, results, flags)
     known = [*names, *ESTIMATORS, *(alias for each in ESTIMATORS for alias in ESTIMATORS.aliases(each))]
@@ -106,15 +109,17 @@ def _find_submission(path: Path, stored: Sequence[ScoredEntry], suite: str, resu
     note = ""
     if any(item.entry.name == submission.name for item in stored):
         note = f"Another version of it is scored: `maxpo-bench explain {submission.name}` explains that one."
-    command = f"maxpo-bench submit {shlex.quote(str(path))} {flags}"
-    return Found(submission.name, stored, False, command, submission.metadata, note)
+    quoted = shlex.quote(str(path))
+    command, check = f"maxpo-bench submit {quoted} {flags}", f"maxpo-bench check {quoted}"
+    return Found(submission.name, stored, False, command, check, submission.metadata, note)
 
 
 def document_of(found: Found, suite: str) -> Document:
     """Return what is known as a document."""
     if found.is_scored:
         return explanation_of(found.name, found.stored)
-    return explanation_without_score(found.name, found.command, suite=suite, metadata=found.metadata, note=found.note)
+    commands = [("To certify it, in seconds", found.check), ("To have it scored", found.command)]
+    return explanation_without_score(found.name, commands, suite=suite, metadata=found.metadata, note=found.note)
 
 
 def page_of(found: Found, suite: str) -> str:
@@ -147,6 +152,7 @@ def as_data(found: Found, suite: str) -> dict[str, Any]:
             "is_scored": False,
             "declared": declared,
             "command": found.command,
+            "check": found.check,
             "note": found.note,
         }
     board = build_board(suite, found.stored)

@@ -63,13 +63,13 @@ def explanation_of(name: str, stored: Sequence[ScoredEntry], board: Leaderboard 
 
 
 def explanation_without_score(
-    name: str, command: str, *, suite: str, metadata: Metadata | None = None, note: str = ""
+    name: str, commands: Sequence[tuple[str, str]], *, suite: str, metadata: Metadata | None = None, note: str = ""
 ) -> Document:
     """Explain what is known of an estimator that has no score on a suite: what it declares.
 
     Args:
         name: of a built-in estimator, or of a submission.
-        command: what would score it.
+        commands: (what for, command) of what can be done to know more.
         suite: the suite's name.
         metadata: what a submission declares; None for a built-in estimator.
         note: one more sentence.
@@ -77,11 +77,8 @@ def explanation_without_score(
     spec = ESTIMATORS.get(name) if metadata is None else None
     declared = _declared_by_spec(spec) if spec else _declared_by_metadata(metadata)
     lead = f"It has no score on {suite}: what stands here is what it declares. {note}".strip()
-    return Document(
-        name,
-        lead,
-        [Section("What it is", [Facts(declared)]), Section("To have it scored", [Command(command)])],
-    )
+    more = [Section(purpose, [Command(command)]) for purpose, command in commands]
+    return Document(name, lead, [Section("What it is", [Facts(declared)]), *more])
 
 
 def standing(board: Leaderboard, entry: Entry, stored: Sequence[ScoredEntry]) -> str:
@@ -171,6 +168,7 @@ def _declared_by_metadata(metadata: Metadata | None) -> list[tuple[str, str]]:
         ("Equation", metadata.equation),
         ("Scale", _scale(metadata.scale)),
         ("Rewards", _rewards(metadata.domain)),
+        ("Track", metadata.track),
         ("Smallest group", metadata.min_group_size),
         ("Smallest K", str(metadata.min_k)),
     ]

@@ -108,12 +108,14 @@ def test_without_a_score_it_says_what_is_declared_and_how_to_score(results, tmp_
     text = explain("dr_grpo", results, "--markdown")
     assert "It has no score on quick-1" in text
     assert f"maxpo-bench leaderboard --score --suite quick-1 --results {results}" in text
+    assert "maxpo-bench certify dr_grpo" in text
     assert json.loads(explain("dr_grpo", results, "--json"))["is_scored"] is False
     path = tmp_path / "mine.py"
     path.write_text(SOURCE)
     text = explain(path, results, "--markdown")
     assert "Half of a known one" in text
     assert f"maxpo-bench submit {path} --suite quick-1 --results {results}" in text
+    assert f"maxpo-bench check {path}" in text
     assert "Range of K" in explain("ei", tmp_path / "empty")
 
 
@@ -190,6 +192,25 @@ def test_standing_names_status_and_reason():
     stored = [stale if other.entry.name == "ei" else other for other in scored_samples()]
     board = build_board("quick-1", stored)
     assert "other code scored it" in standing(board, next(e for e in board.entries if e.name == "ei"), stored)
+
+
+def test_an_estimator_with_a_state_has_no_certificate_to_show():
+    entry = replace(sample("mean_reward").entry, kind="uncertified", track="stateful")
+    item = replace(sample("mean_reward"), entry=entry, certificate={})
+    stored = [item if other.entry.name == "mean_reward" else other for other in scored_samples()]
+    text = render_document_markdown(explanation_of("mean_reward", stored))
+    assert "remembers earlier groups" in text
+    assert "table 'Stateful'" in text
+    assert "| Worst on |" not in text
+
+
+def test_a_contradicted_certificate_says_so():
+    extra = {"contradicted": "other gradients on rare-n16-k4-0."}
+    item = replace(sample("ei"), entry=replace(sample("ei").entry, kind="biased", extra=extra))
+    stored = [item if other.entry.name == "ei" else other for other in scored_samples()]
+    text = render_document_markdown(explanation_of("ei", stored))
+    assert "Enumeration alone found it exact" in text
+    assert "contradicts that: other gradients on rare-n16-k4-0.\n" in text
 
 
 def test_verification_and_withdrawal_are_shown():
