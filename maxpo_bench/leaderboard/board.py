@@ -1,4 +1,4 @@
-"""From stored scores to a table: rescaled copies are linked, ranks are intervals within a class."""
+"""From stored scores to a table: near-duplicates are linked, ranks are intervals within a class."""
 
 from __future__ import annotations
 
@@ -8,16 +8,18 @@ from dataclasses import replace
 import numpy as np
 
 from maxpo_bench.estimators import ESTIMATORS
-from maxpo_bench.leaderboard.entry import Entry, Leaderboard
-from maxpo_bench.leaderboard.fingerprint import is_copy
+from maxpo_bench.leaderboard.entry import CLASSES, Class, Entry, Leaderboard
+from maxpo_bench.leaderboard.fingerprint import is_near_duplicate
 from maxpo_bench.leaderboard.noise import jackknife_columns, usable
 from maxpo_bench.leaderboard.score import REFERENCE, with_relative_columns
 from maxpo_bench.leaderboard.store import ScoredEntry
 from maxpo_bench.seeding import derive_seed
 from maxpo_bench.stats import joint_rank_intervals
 
-# A rescaled copy points at the form users know, whatever the order of publication.
 RANKED = ("self-run", "verified")
+RANKED_CLASSES: tuple[Class, ...] = ("main", "direction", "biased", "stateful")
+
+# A near-duplicate points at the form users know, whatever the order of publication.
 FIRST = ("ei_l2o", "ei", "ei_l1o", "reinforce_l1o")
 
 
@@ -36,13 +38,13 @@ def build_board(suite: str, scored: Sequence[ScoredEntry]) -> Leaderboard:
     if reference is None:
         raise ValueError(f"no score of the reference {REFERENCE} on suite {suite}: score the built-in estimators first")
     entries: list[Entry] = []
-    originals: list[ScoredEntry] = []
+    alone: list[ScoredEntry] = []
     for item in ordered:
-        linked = _link(item, originals)
+        linked = _link(item, alone)
         entries.append(with_relative_columns(linked, item.noise, reference.noise))
         if linked.linked_to is None:
-            originals.append(item)
-    return Leaderboard(suite=suite, entries=entries, ranks=_ranks(originals, reference))
+            alone.append(item)
+    return Leaderboard(suite=suite, entries=entries, ranks=_ranks(alone, reference))
 
 
 def scored_otherwise(scored: Sequence[ScoredEntry]) -> list[str]:
@@ -60,19 +62,35 @@ def _precedence(item: ScoredEntry) -> tuple[int, str, str]:
     return (10**6, str(item.entry.scorer.get("first", item.entry.scorer.get("date"))), name)
 
 
-def _link(item: ScoredEntry, originals: Sequence[ScoredEntry]) -> Entry:
-    if item.entry.kind == "null":
-        return item.entry
-    original = next((other for other in originals if is_copy(item.fingerprint, other.fingerprint)), None)
-    return replace(item.entry, linked_to=original.entry.name) if original else item.entry
+def _link(item: ScoredEntry, earlier: Sequence[ScoredEntry]) -> Entry:
+    """Name the first of the earlier entries of which this is a near-duplicate.
+
+    Not one of a lower class: an unbiased estimator must not lose its place to a biased one that resembles it and came
+    first. Nor one that was withdrawn or disputed, which would leave both without a place.
+    """
+    entry = item.entry
+    if entry.kind == "null":
+        return entry
+    candidates = [
+        other
+        for other in earlier
+        if other.entry.kind != "null"
+        and other.entry.status in RANKED
+        and CLASSES.index(other.entry.klass) <= CLASSES.index(entry.klass)
+    ]
+    original = next((other for other in candidates if is_near_duplicate(item.noise, other.noise)), None)
+    return replace(entry, linked_to=original.entry.name) if original else entry
 
 
 def _ranks(items: Sequence[ScoredEntry], reference: ScoredEntry) -> dict[str, tuple[int, int] | None]:
-    """Rank intervals within each class, jointly valid; None where a score is missing, stale, disputed or withdrawn."""
+    """Rank intervals within each class, jointly valid; None where a score is missing, stale, disputed or withdrawn.
+
+    Blocks of an estimator with a state are not quite independent: its state goes on from one to the next.
+    """
     ranks: dict[str, tuple[int, int] | None] = {item.entry.name: None for item in items}
     base = usable(reference.noise) or []
     stale = scored_otherwise([*items, reference])
-    for klass in ("main", "direction", "biased"):
+    for klass in RANKED_CLASSES:
         columns = {}
         for item in items:
             noise = usable(item.noise) if item.entry.klass == klass and item.entry.status in RANKED else None

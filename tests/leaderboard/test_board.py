@@ -7,7 +7,6 @@ import torch
 from maxpo_bench.estimators import ei, ei_l2o, l2o_baseline, reinforce_l1o
 from maxpo_bench.leaderboard import Interval, score
 from maxpo_bench.leaderboard.board import build_board
-from maxpo_bench.leaderboard.fingerprint import fingerprint, is_copy
 from maxpo_bench.leaderboard.score import ContractFailure
 from maxpo_bench.leaderboard.store import ScoredEntry, load, load_all, save
 from maxpo_bench.leaderboard.submission import Metadata, SubmissionError, built_in, from_function
@@ -203,18 +202,52 @@ def test_faulty_candidate_is_refused_with_examples(reference):
         score(submission("pooled", lambda r, k: r - r.mean() if len(r) else r), SUITE, reference)
 
 
-def test_fingerprints_tell_copies_from_relatives():
-    prints = {
-        name: fingerprint(built_in(name)) for name in ("ei", "ei_l2o", "grpo", "all_subsets_centered", "passk_analytic")
-    }
-    assert is_copy(prints["all_subsets_centered"], prints["ei_l2o"])
-    assert is_copy(prints["passk_analytic"], prints["ei_l2o"])
-    assert not is_copy(prints["ei"], prints["ei_l2o"])
-    assert not is_copy(prints["grpo"], prints["ei_l2o"])
-    negative = fingerprint(submission("negative", lambda rewards, k: -ei_l2o(rewards, k)))
-    assert not is_copy(negative, prints["ei_l2o"])
-    zero = fingerprint(submission("zero", lambda rewards, k: rewards * 0.0))
-    assert not is_copy(zero, zero)
+def renamed(item, name, **changes):
+    return replace(item, entry=replace(item.entry, name=name, title=name, origin="submission", **changes))
+
+
+def dated(item, date):
+    return replace(item, entry=replace(item.entry, scorer={**item.entry.scorer, "first": date}))
+
+
+def test_a_biased_entry_that_came_first_takes_nobody_s_place(scored):
+    """A near-duplicate of a later unbiased entry, itself biased: the later one stays in the main table."""
+    by_name = {item.entry.name: item for item in scored}
+    squatter = dated(renamed(by_name["pkpo_sloo"], "squatter", kind="biased"), "2026-01-01")
+    honest = dated(renamed(by_name["pkpo_sloo"], "honest"), "2026-02-01")
+    found = build_board(SUITE.name, [by_name["ei_l2o"], squatter, honest])
+    links = {entry.name: (entry.klass, entry.linked_to) for entry in found.entries}
+    assert links["honest"] == ("main", None)
+    assert links["squatter"] == ("biased", None)
+    assert found.ranks["honest"] is not None
+    later = build_board(SUITE.name, [by_name["ei_l2o"], dated(squatter, "2026-03-01"), honest])
+    assert entry_of(later, "squatter").linked_to == "honest"
+
+
+def test_what_was_withdrawn_holds_no_place_either(scored):
+    by_name = {item.entry.name: item for item in scored}
+    first = dated(renamed(by_name["pkpo_sloo"], "first", status="withdrawn"), "2026-01-01")
+    second = dated(renamed(by_name["pkpo_sloo"], "second"), "2026-02-01")
+    found = build_board(SUITE.name, [by_name["ei_l2o"], first, second])
+    assert entry_of(found, "second").linked_to is None
+    assert (found.ranks["first"], found.ranks["second"]) == (None, (2, 2))
+
+
+def test_estimators_with_a_state_have_a_table_and_ranks_of_their_own(scored, board):
+    by_name = {item.entry.name: item for item in scored}
+    stateful = [
+        dated(renamed(by_name[name], f"stateful_{name}", kind="uncertified", track="stateful"), "2026-01-01")
+        for name in ("ei_l1o", "mean_reward")
+    ]
+    others = [item for item in scored if item.entry.name not in ("ei_l1o", "mean_reward")]
+    found = build_board(SUITE.name, [*others, *stateful])
+    assert {entry.name for entry in dict(found.sections())["stateful"]} == {"stateful_ei_l1o", "stateful_mean_reward"}
+    assert found.ranks["stateful_ei_l1o"] == (1, 1)
+    assert found.ranks["stateful_mean_reward"] == (2, 2)
+    for name in ("ei_l2o", "ei", "pkpo_sloo"):
+        assert found.ranks[name] == board.ranks[name]
+    copied = build_board(SUITE.name, [*scored, *stateful])
+    assert entry_of(copied, "stateful_ei_l1o").linked_to == "ei_l1o"
 
 
 def test_learning_is_tuned_on_other_seeds(reference):
