@@ -9,11 +9,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from maxpo_bench.leaderboard.entry import Entry
 from maxpo_bench.leaderboard.evidence_noise import ETA_BATCHES, eta_curve, family_figures, reference_of
-from maxpo_bench.leaderboard.fingerprint import Fingerprint
+from maxpo_bench.leaderboard.fingerprint import similarity
 from maxpo_bench.leaderboard.store import ScoredEntry
 
 DIGITS = 4
@@ -89,23 +87,6 @@ def rounded(value: float | None) -> float | None:
     if value is None:
         return None
     return 0.0 if abs(value) < ROUNDING else float(f"{value:.{DIGITS}g}")
-
-
-def similarity(first: Fingerprint, second: Fingerprint) -> float | None:
-    """Cosine of two estimators' advantages on the same groups, mean over what both answered; 1 up to scale alike.
-
-    Args:
-        first: fingerprint of one.
-        second: fingerprint of the other.
-
-    Returns:
-        In [-1, 1]; None where they share no (n, K), or one of them answers zeros only.
-    """
-    shared = [key for key in first if key in second]
-    pairs = [(np.array(first[key]), np.array(second[key])) for key in shared]
-    if not any(left.any() for left, _ in pairs) or not any(right.any() for _, right in pairs):
-        return None
-    return float(np.mean([left @ right for left, right in pairs]))
 
 
 def relatives(scored: ScoredEntry, stored: Sequence[ScoredEntry]) -> list[dict[str, Any]]:
