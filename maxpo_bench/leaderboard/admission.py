@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from maxpo_bench.leaderboard.contract import CheckResult, check_contract
-from maxpo_bench.leaderboard.contradiction import contradicted_at
+from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_at
+from maxpo_bench.leaderboard.contract import CheckResult, audit, check_contract
 from maxpo_bench.leaderboard.examination import CHECK_LIMITS, open_submission
-from maxpo_bench.leaderboard.score import AUDIT, certify_candidate
 from maxpo_bench.leaderboard.source import Submission, SubmissionError, read_submission
-from maxpo_bench.leaderboard.submission import Candidate
 from maxpo_bench.leaderboard.suite import SUITES, Suite
 from maxpo_bench.moments import Certificate, CertificateError
 from maxpo_bench.sandbox import Level, Limits, SandboxError
@@ -122,9 +120,3 @@ def _examine(submission: Submission, level: Level, limits: Limits, suite: Suite,
             findings["contradiction"] = contradicted_at(candidate, certificate, suite)
             results.append(audit(candidate))
         findings["passed"] = all(result.status != "fail" for result in results)
-
-
-def audit(candidate: Candidate) -> CheckResult:
-    """Ask a sample of all that was asked once more, of a fresh process."""
-    found = candidate.audit()
-    return CheckResult(AUDIT, "fail" if found else "pass", found)

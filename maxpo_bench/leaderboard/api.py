@@ -18,6 +18,7 @@ from maxpo_bench.leaderboard import store
 from maxpo_bench.leaderboard.board import build_board
 from maxpo_bench.leaderboard.entry import Leaderboard
 from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
+from maxpo_bench.leaderboard.language import with_language_model
 from maxpo_bench.leaderboard.score import REFERENCE, Progress, score, scorer_hash
 from maxpo_bench.leaderboard.submission import (
     Candidate,
@@ -50,7 +51,7 @@ def table(suite: str = "full", results: str | Path = RESULTS) -> Leaderboard:
         ValueError: a stored file is damaged, or the reference has no score.
     """
     name = SUITES.get(suite).name
-    return build_board(name, store.load_all(Path(results), name))
+    return build_board(name, with_language_model(Path(results), store.load_all(Path(results), name)))
 
 
 def submit(
@@ -86,6 +87,8 @@ def submit(
         ValueError: the reference has no score on this suite.
     """
     chosen = SUITES.get(suite)
+    if isinstance(submission, str | Path):
+        read_submission(submission, **metadata)  # a faulty file is the first thing to be told of
     stored = store.load_all(Path(results), chosen.name)
     reference = next((item for item in stored if item.entry.name == REFERENCE), None)
     if reference is None:
@@ -100,7 +103,8 @@ def submit(
     scored = replace(scored, entry=replace(scored.entry, scorer={**scored.entry.scorer, "first": min(dates)}))
     path = store.save(Path(results), scored)
     others = [item for item in stored if item.entry.name != scored.entry.name]
-    return Submitted(scored, path, build_board(chosen.name, [*others, scored]))
+    shown = with_language_model(Path(results), [*others, scored])
+    return Submitted(scored, path, build_board(chosen.name, shown))
 
 
 @contextmanager

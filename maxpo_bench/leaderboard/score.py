@@ -18,8 +18,8 @@ import torch
 
 import maxpo_bench
 from maxpo_bench.estimators import Estimator
-from maxpo_bench.leaderboard.contract import CheckResult, check_contract
-from maxpo_bench.leaderboard.contradiction import contradicted_on
+from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_on
+from maxpo_bench.leaderboard.contract import CheckResult, audit, check_contract
 from maxpo_bench.leaderboard.cost import measure_cost
 from maxpo_bench.leaderboard.entry import ETA_GROUPS, Entry, Interval
 from maxpo_bench.leaderboard.fingerprint import fingerprint
@@ -36,14 +36,13 @@ from maxpo_bench.leaderboard.noise import (
 from maxpo_bench.leaderboard.store import ScoredEntry
 from maxpo_bench.leaderboard.submission import Candidate, declared_estimator
 from maxpo_bench.leaderboard.suite import Suite
-from maxpo_bench.moments import Certificate, certify
+from maxpo_bench.moments import Certificate
 from maxpo_bench.moments.gradient import eta, finite_or_none
 from maxpo_bench.seeding import derive_seed
 from maxpo_bench.stats import iqm_interval
 
 REFERENCE = "ei_l2o"
 REPLICATES = 1000
-AUDIT = "same answer when asked again"
 STEP_GROUPS = 32
 """Groups in one call of an estimator with a state."""
 
@@ -56,7 +55,7 @@ SCORED_BY = (
         f"leaderboard/{name}.py"
         for name in (
             "contract",
-            "contradiction",
+            "certification",
             "cost",
             "examination",
             "fingerprint",
@@ -134,7 +133,9 @@ def score(
     entry = with_relative_columns(entry, noise, reference.noise if reference else noise)
     prints = fingerprint(candidate)
     report("asking again", 0.0)
-    _check_audit(candidate, contract)
+    contract.append(audit(candidate))
+    if contract[-1].status == "fail":
+        raise ContractFailure(candidate.name, contract)
     report("done", 1.0)
     return ScoredEntry(
         entry=entry,
@@ -143,31 +144,6 @@ def score(
         fingerprint=prints,
         certificate=certificate.to_dict() if certificate else {},
         contract=[asdict(result) for result in contract],
-    )
-
-
-def _check_audit(candidate: Candidate, contract: list[CheckResult]) -> None:
-    found = candidate.audit()
-    if found:
-        raise ContractFailure(candidate.name, [*contract, CheckResult(AUDIT, "fail", found)])
-
-
-def certify_candidate(candidate: Candidate, suite: Suite | None = None, *, salt: str = "") -> Certificate:
-    """Certify a candidate at every (n, K) of the default grid and, if given, of a suite that it is declared for.
-
-    The hidden bandits follow from the digest of its source: nobody can write a source that knows them.
-
-    Raises:
-        SubmissionError: it is declared for no (n, K) of the suite.
-    """
-    scored = [] if suite is None else [*suite.pairs, (suite.maze.n, suite.maze.k)]
-    return certify(
-        candidate.build_hidden,
-        scale=candidate.metadata.scale,
-        domain=candidate.metadata.domain,
-        min_group_size=candidate.smallest_group,
-        pairs=candidate.certificate_pairs(scored),
-        seed=derive_seed(0, "certificate", candidate.digest, salt),
     )
 
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from maxpo_bench.estimators import ei, ei_l1o, ei_l2o, l2o_baseline
-from maxpo_bench.leaderboard.contradiction import contradicted_at, contradicted_on
-from maxpo_bench.leaderboard.score import certify_candidate, measure_noise
+from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_at, contradicted_on
+from maxpo_bench.leaderboard.score import measure_noise
 from maxpo_bench.leaderboard.submission import Metadata, built_in, from_function
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.moments import certify

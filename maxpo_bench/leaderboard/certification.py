@@ -1,4 +1,4 @@
-"""What small bandits have certified, held against groups like those that are scored."""
+"""What is certified of a candidate on small bandits, and held against groups like those that are scored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from maxpo_bench.leaderboard.examination import noise_rows
 from maxpo_bench.leaderboard.submission import Candidate
 from maxpo_bench.leaderboard.suite import Instance, Suite
-from maxpo_bench.moments import Certificate
+from maxpo_bench.moments import Certificate, certify
 from maxpo_bench.moments.identity import draw_from, identity_residuals
 from maxpo_bench.moments.instances import BanditInstance
 from maxpo_bench.moments.judge import TOLERANCE
@@ -20,6 +20,30 @@ DRAWS = 4
 
 DRAWS_OF_CHECK = 24
 """Sets of n + 1 rewards for each (n, K) of a suite when nothing is scored: three from each family of bandits."""
+
+
+def certify_candidate(candidate: Candidate, suite: Suite | None = None, *, salt: str = "") -> Certificate:
+    """Certify a candidate at every (n, K) of the default grid and, if given, of a suite that it is declared for.
+
+    The hidden bandits follow from the digest of its source: nobody can write a source that knows them.
+
+    Args:
+        candidate: its rows are asked among noise.
+        suite: whose (n, K) are examined too.
+        salt: enters the seed of the hidden bandits.
+
+    Raises:
+        SubmissionError: it is declared for no (n, K) of the suite.
+    """
+    scored = [] if suite is None else [*suite.pairs, (suite.maze.n, suite.maze.k)]
+    return certify(
+        candidate.build_hidden,
+        scale=candidate.metadata.scale,
+        domain=candidate.metadata.domain,
+        min_group_size=candidate.smallest_group,
+        pairs=candidate.certificate_pairs(scored),
+        seed=derive_seed(0, "certificate", candidate.digest, salt),
+    )
 
 
 def contradicted_on(candidate: Candidate, constant: float, instance: Instance) -> str:
