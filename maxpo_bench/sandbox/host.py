@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maxpo_bench.sandbox.channel import Channel, EndOfReplies, TimeIsUp, text_only
-from maxpo_bench.sandbox.errors import TimeLimit, WorkerDied
+from maxpo_bench.sandbox.errors import ProtocolViolation, SandboxError, TimeLimit, WorkerDied
 from maxpo_bench.sandbox.frames import (
     DTYPES,
     HAS_FACTORY,
@@ -138,7 +138,7 @@ class Worker:
 
         reply, data = self._exchange(request, self._source, longest, self._limits.startup_seconds, "to import")
         if reply.kind != Kind.READY:
-            raise from_reply(reply, data, self._filename, self._limits)
+            raise self._reported(reply, data)
         self.has_factory = bool(reply.flags & HAS_FACTORY)
 
     def call(
@@ -194,7 +194,7 @@ class Worker:
         seconds = self._limits.call_seconds if timeout is None else _checked_seconds(timeout)
         reply, data = self._exchange(request, payload, longest, seconds, "to answer")
         if reply.kind != Kind.VALUES:
-            raise from_reply(reply, data, self._filename, self._limits)
+            raise self._reported(reply, data)
         values = np.frombuffer(data, dtype=np.float64).reshape(array.shape)
         return Answer(values, DTYPES[reply.dtype], bool(reply.flags & INPUT_CHANGED))
 
@@ -217,6 +217,13 @@ class Worker:
                 ending = self._process.end(grace_seconds=_GRACE_SECONDS)
                 limited = any(plain(name) == RESOURCE_LIMITS for name in self.protections)
                 raise from_ending(ending, errors, self._filename, self._limits, limited=limited) from None
+
+    def _reported(self, reply: Header, data: bytearray) -> SandboxError:
+        """Return the error that the worker reports; one that makes no sense ends it."""
+        error = from_reply(reply, data, self._filename, self._limits)
+        if isinstance(error, ProtocolViolation):
+            self.close()
+        return error
 
     @contextmanager
     def _closing_on_failure(self) -> Generator[None]:
