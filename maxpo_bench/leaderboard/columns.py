@@ -183,7 +183,7 @@ _FIRST = [
         "b95",
         "B95",
         "The headline: groups per step needed to keep 95% of the exact-gradient step, relative to ei_l2o (2 = twice as "
-        "many), geometric mean over instances with a 95% bootstrap interval. Lower is better; infinite counts as "
+        "many), geometric mean over instances with its 95% interval. Lower is better; infinite counts as "
         f"{B95_CAP:.0f}. {NOISE_REASON}.",
         lambda board, entry: interval_cell(entry.b95_ratio, format_ratio),
         0,

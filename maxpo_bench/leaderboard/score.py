@@ -26,11 +26,11 @@ from maxpo_bench.leaderboard.fingerprint import fingerprint
 from maxpo_bench.leaderboard.learning import LearningScore, measure_learning
 from maxpo_bench.leaderboard.noise import (
     BlockSums,
-    bootstrap_weights,
     contradicts_certificate,
-    log_ratios,
     measure,
     noise_metrics,
+    nsr_interval,
+    ratio_interval,
     usable,
 )
 from maxpo_bench.leaderboard.store import ScoredEntry
@@ -42,7 +42,6 @@ from maxpo_bench.seeding import derive_seed
 from maxpo_bench.stats import iqm_interval
 
 REFERENCE = "ei_l2o"
-REPLICATES = 1000
 STEP_GROUPS = 32
 """Groups in one call of an estimator with a state."""
 
@@ -239,7 +238,7 @@ def _noise_columns(noise: Sequence[BlockSums | None]) -> dict[str, Any]:
     }
     return {
         "solved": float(np.isfinite(b95).mean()),
-        "nsr": Interval.of(float(np.median(nsr))),
+        "nsr": nsr_interval(measured),
         "eta": {groups: float(share) for groups, share in shares.items()},
     }
 
@@ -251,20 +250,11 @@ def with_relative_columns(
     ours, theirs = usable(noise), usable(reference)
     if ours is None or theirs is None:
         return replace(entry, b95_ratio=Interval(), variance_ratio=Interval())
-    bootstrap = partial(bootstrap_weights, replicates=REPLICATES)
     return replace(
         entry,
-        b95_ratio=_interval(log_ratios(ours, theirs, "b95", bootstrap)),
-        variance_ratio=_interval(log_ratios(ours, theirs, "variance", bootstrap)),
+        b95_ratio=ratio_interval(ours, theirs, "b95"),
+        variance_ratio=ratio_interval(ours, theirs, "variance"),
     )
-
-
-def _interval(logs: np.ndarray | None) -> Interval:
-    """Estimate and percentile interval from logs, the estimate first."""
-    if logs is None:
-        return Interval()
-    low, high = np.quantile(logs[1:], [0.025, 0.975])
-    return Interval.of(*(float(np.exp(value)) for value in (logs[0], low, high)))
 
 
 def _learning_interval(learning: LearningScore | None, suite: Suite) -> Interval:
