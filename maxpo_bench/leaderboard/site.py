@@ -146,4 +146,5 @@ def _contents(counts: Sequence[tuple[str, str, int]], figures: int, reported: in
     if figures:
         links.append(f'<a href="#figures">Figures</a>&nbsp;<span>{figures}</span>')
     links.append('<a href="#scorers">How it was measured</a>')
+    links.append(f'<a href="{ENTRIES}/index.html">One by one</a>')
     return "\n".join(f"<span>{link}</span>" for link in links)

@@ -38,7 +38,7 @@ def render_entry(
     found = evidence.get(entry.name, {})
     date = scored_on(entry)
     parts = [
-        '<section class="panels" id="charts" aria-label="Pictures"></section>',
+        '<section class="panels" id="charts"><h2 class="unseen">In pictures</h2></section>',
         _section("Scores", _scores(board, entry)),
         _section("Certificate", _certificate(found.get("certificate"))),
         _section("Step kept, by groups averaged", _eta(found.get("eta"))),
@@ -227,7 +227,7 @@ def _language(scores: Evidence | None) -> str:
         (f"pass@{k}", *(_share(scores[key][at]) if scores.get(key) else NONE for key in keys))
         for at, k in enumerate(scores["k"])
     ]
-    table = _table("pass@k", ("", "before training", "this entry", "ei_l2o"), rows)
+    table = _table("pass@k", ("Tries", "before training", "this entry", "ei_l2o"), rows)
     return f"<p>Mean over {_written(scores['seeds'])} seeds.</p>{table}"
 
 

@@ -173,7 +173,7 @@ def _deciding(kind: str, instances: Sequence[Evidence]) -> str | list[float | No
     """Return what decides the kind: cosines in hundredths as characters, constants, or residuals; 0 for no residual."""
     if kind == "biased":
         cosines = [one["cosine"] for one in instances]
-        return "".join(" " if cosine is None else chr(135 - math.floor(100 * cosine)) for cosine in cosines)
+        return "".join(" " if cosine is None else chr(135 - int(100 * cosine)) for cosine in cosines)
     key = "constant" if kind == "direction" else "residual"
     values = [None if one[key] is None else float(f"{one[key]:.3g}") for one in instances]
     return 0 if key == "residual" and all((value or 0.0) < ROUNDING for value in values) else values
@@ -218,7 +218,8 @@ def _families(cells: Sequence[Evidence] | None, shapes: Shared) -> list[Any] | i
     table = [ratios.get((family, *pair)) for family in families for pair in pairs]
     logs = [math.log2(ratio) if ratio else None for ratio in table]
     known = [value for value in logs if value is not None] or [0.0]
-    low, high = math.floor(20 * min(known)) / 20, math.ceil(20 * max(known) + 1) / 20
+    low, high = float(f"{min(known):.4g}"), float(f"{max(known):.4g}")
+    high = high if high > low else low + 0.1
     text = characters(levels(logs, low, high), near=[0] * len(logs))
     return [shapes.number([families, [list(pair) for pair in pairs]]), low, high, text]
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from leaderboard_samples import entry
+from leaderboard_samples import entry, sample_board
 
 from maxpo_bench.leaderboard.entry import PASS_K, Entry, Interval, Leaderboard
+from maxpo_bench.leaderboard.site import write_site
 
 PAIRS = [(4, 2), (5, 3), (6, 4), (4, 3), (8, 2), (8, 4), (16, 4), (32, 8)]
 LABELS = ["normal", "tied", "binary contextual", "heavy-tailed", "negative", "rare", "whole"]
@@ -165,3 +168,28 @@ def synthetic_site(size: int = 500, seed: int = 5) -> tuple[Leaderboard, dict[st
         for place, one in enumerate(members, start=1):
             ranks[one.name] = (place, place + 2) if one.klass not in ("copy", "null") else None
     return Leaderboard("quick-1", entries, ranks), {one.name: synthetic_evidence(one, names, rng) for one in entries}
+
+
+def small_board_and_evidence() -> tuple[Leaderboard, dict[str, dict[str, Any]]]:
+    """Return the sample board with a stateful, a binary, a disputed and a withdrawn entry, and everybody's evidence."""
+    rng = random.Random(7)
+    sample = sample_board()
+    statuses = {"passk_analytic": "verified", "all_subsets": "disputed", "grpo": "withdrawn"}
+    entries = [
+        replace(one, status=statuses.get(one.name, one.status), domain="binary" if "passk" in one.name else "real")
+        for one in sample.entries
+    ]
+    entries.append(entry("running_mean", "uncertified", None, track="stateful", title="Keeps a running mean"))
+    names = [one.name for one in entries]
+    evidence = {one.name: synthetic_evidence(one, names, rng) for one in entries}
+    evidence["running_mean"] |= {"certificate": [], "families": None, "eta": None, "language_model": None}
+    evidence["zero"]["learning"] = None
+    return Leaderboard("quick-1", entries, sample.ranks), evidence
+
+
+def write_small_site(folder: Path, board: Leaderboard, evidence: dict[str, dict[str, Any]]) -> Path:
+    """Write a page with a figure and a reported table; return the path of its index."""
+    figure = folder / "a_figure.svg"
+    figure.write_text('<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 20 10"><path d="M0,0h20v10z"/></svg>')
+    table = {"title": "Table 2", "note": "As printed.", "header": ["Model", "pass@1"], "rows": [["M", "40.7"]]}
+    return write_site(board, folder / "site", evidence=evidence, figures=[figure], reference=[table])

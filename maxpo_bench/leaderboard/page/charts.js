@@ -85,7 +85,7 @@ function etaPanel({ eta, name }) {
     const at = shares.findIndex((share) => share !== null && share >= 0.95);
     return at < 0 ? `below 95% up to ${eta.groups[eta.groups.length - 1]} groups` : `95% from ${eta.groups[at]} groups on`;
   };
-  const isReference = name === REFERENCE_NAME || !eta.reference.length;
+  const isReference = name === REFERENCE_NAME || !eta.reference.some((share) => share !== null);
   const label = `Share of the step kept, by groups averaged: ${name} ${reached(eta.share)}; ${REFERENCE_NAME} ${reached(eta.reference)}`;
   const marks = eta.groups.map((groups, at) => [logs[at], String(groups)]).filter((_, at) => at % 4 === 0);
   const lines = isReference ? [["own", eta.share]] : [["reference", eta.reference], ["own", eta.share]];
@@ -124,7 +124,8 @@ function familiesPanel({ families, name }) {
   const [width, step, left, right, up] = [270, 16, 60, 44, 4];
   const x = (log) => left + 8 + ((width - left - right - 16) * (log - low)) / (high - low);
   const height = up + step * rows.length + 18;
-  const round = [0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 100, 1000].filter((ratio) => Math.log2(ratio) >= low && Math.log2(ratio) <= high);
+  const every = high - low > 5 ? [0.001, 0.01, 0.1, 1, 10, 100, 1000] : high - low > 1.5 ? [0.125, 0.25, 0.5, 1, 2, 4, 8, 16, 32] : [0.6, 0.8, 1, 1.25, 1.5, 2];
+  const round = every.filter((ratio) => Math.log2(ratio) >= low && Math.log2(ratio) <= high);
   const parts = round.flatMap((ratio) => [
     s("path", { class: ratio === 1 ? "one" : "grid", d: `M${x(Math.log2(ratio)).toFixed(1)},${up}V${height - 16}` }),
     s("text", { x: x(Math.log2(ratio)).toFixed(1), y: height - 4 }, `${ratio}`),
@@ -154,7 +155,7 @@ function languagePanel({ language, name }) {
   const share = (values) => values.map((value) => (value === null ? null : value / 1000));
   const logs = k.map(Math.log2);
   const at = (values) => values.map((value, i) => `pass@${k[i]} ${value === null ? "not known" : percent(value / 1000)}`).join(", ");
-  const isReference = name === REFERENCE_NAME || !reference.length;
+  const isReference = name === REFERENCE_NAME || !reference.some((value) => value !== null);
   const lines = [["base", share(base)], ...(isReference ? [] : [["reference", share(reference)]]), ["own", share(scores)]];
   const known = [...base, ...reference, ...scores].filter((value) => value !== null);
   const top = Math.min(1, Math.ceil(Math.max(100, ...known) / 100) / 10);
