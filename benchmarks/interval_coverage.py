@@ -55,16 +55,16 @@ Measured = dict[str, list[BlockSums]]
 
 @dataclass(frozen=True)
 class Truth:
-    """What the intervals of one estimator should hold; logarithms of geometric means over a suite's bandits.
+    """Exact values of one estimator on every bandit of a suite, each [bandits].
 
     Args:
         nsr: noise to signal ratio.
         variance: total variance at the gradient's scale.
-        b95: groups for 95 % of the exact step, for each bandit (its logarithm), [bandits].
+        b95: groups for 95 % of the exact step.
     """
 
-    nsr: float
-    variance: float
+    nsr: np.ndarray
+    variance: np.ndarray
     b95: np.ndarray
 
 
@@ -170,9 +170,8 @@ def truths(suite: Suite) -> dict[str, Truth]:
             cosine = min(1.0, product / np.sqrt(square * float(truth @ truth)))
             needed = b95(1.0 if CONSTANTS[name] is not None else cosine, variance / square)
             alignment = product / float(truth @ truth)
-            rows[name].append((np.log(variance / square), np.log(variance / alignment**2), np.log(needed)))
-    columns = {name: np.array(found).T for name, found in rows.items()}
-    return {name: Truth(float(nsr.mean()), float(var.mean()), b) for name, (nsr, var, b) in columns.items()}
+            rows[name].append((variance / square, variance / alignment**2, needed))
+    return {name: Truth(*np.array(found).T) for name, found in rows.items()}
 
 
 def intervals(measured: Measured, name: str) -> dict[str, Interval]:
@@ -187,12 +186,15 @@ def intervals(measured: Measured, name: str) -> dict[str, Interval]:
 def expected(exact: dict[str, Truth], name: str) -> dict[str, float]:
     """What those intervals should hold."""
     own, base = exact[name], exact[REFERENCE]
-    ratios = np.minimum(own.b95 - base.b95, np.log(B95_CAP))
     return {
-        "nsr": float(np.exp(own.nsr)),
-        "variance_ratio": float(np.exp(own.variance - base.variance)),
-        "b95_ratio": float(np.exp(ratios.mean())),
+        "nsr": float(np.median(own.nsr)),
+        "variance_ratio": _geometric_mean(own.variance / base.variance),
+        "b95_ratio": _geometric_mean(np.minimum(own.b95 / base.b95, B95_CAP)),
     }
+
+
+def _geometric_mean(values: np.ndarray) -> float:
+    return float(np.exp(np.log(values).mean()))
 
 
 def coverage(suite: Suite, repeats: Iterable[Measured]) -> list[dict[str, Any]]:
@@ -201,7 +203,6 @@ def coverage(suite: Suite, repeats: Iterable[Measured]) -> list[dict[str, Any]]:
     A figure of one bandit is counted too: "nsr of one bandit" pools all bandits, which are independent of each other.
     """
     exact = truths(suite)
-    single = {name: _single_truths(suite, name) for name in CONSTANTS}
     hits: dict[tuple[str, str], list[bool]] = {}
     widths: dict[tuple[str, str], list[float]] = {}
     for measured in repeats:
@@ -210,22 +211,12 @@ def coverage(suite: Suite, repeats: Iterable[Measured]) -> list[dict[str, Any]]:
             for figure, interval in intervals(measured, name).items():
                 hits.setdefault((name, figure), []).append(_holds(interval, wanted[figure]))
                 widths.setdefault((name, figure), []).append(_width(interval))
-            for sums, value in zip(measured[name], single[name], strict=True):
+            for sums, value in zip(measured[name], exact[name].nsr.tolist(), strict=True):
                 hits.setdefault((name, "nsr of one bandit"), []).append(_holds(nsr_interval([sums]), value))
     return [
         _row(suite, name, figure, found, expected(exact, name).get(figure), widths.get((name, figure)))
         for (name, figure), found in sorted(hits.items())
     ]
-
-
-@cache
-def _single_truths(suite: Suite, name: str) -> list[float]:
-    values = []
-    for instance in suite.instances():
-        bandit = BanditInstance.of(*instance.bandit())
-        [moments] = exact_moments([get_estimator(name, instance.k)], bandit.arm_rewards, bandit.logits, instance.n)
-        values.append(float(moments.total_variance[0]) / float(moments.mean[0] @ moments.mean[0]))
-    return values
 
 
 def _holds(interval: Interval, value: float) -> bool:
@@ -265,6 +256,8 @@ def measure_all(options: argparse.Namespace, report: Callable[[int, int], None] 
     tell = report or (lambda done, total: None)
     done = len(wanted) - len(missing)
     tell(done, len(wanted))
+    if not missing:
+        return
     context = get_context("forkserver")
     with ProcessPoolExecutor(options.processes, context, initializer=exit_without, initargs=(os.getpid(),)) as pool:
         jobs = [pool.submit(run_repeat, options.work, suite, options.seed, repeat) for suite, repeat in missing]

@@ -253,25 +253,15 @@ def log_ratios(
     return np.asarray(logs) / len(reference)
 
 
-def nsr_logs(entry: Sequence[BlockSums], weights: Callable[[str, int], Array]) -> Array:
-    """Log of the geometric mean of NSR over bandits, one for each weighting, [R]; infinite where one NSR is.
-
-    B95 is 19 NSR where an estimator is unbiased, so that an entry's B95 ratio is this mean over the reference's; a
-    median over bandits would not be the same figure, and has no interval that keeps its coverage (where two bandits
-    change places its derivative jumps, and the jackknife relies on it).
+def nsr_interval(entry: Sequence[BlockSums]) -> Interval:
+    """Median of NSR over a suite's bandits, with its 95 % interval; None where it is infinite.
 
     Args:
         entry: block sums per bandit of the suite.
-        weights: as for `log_ratios`.
     """
+    values = [noise_metrics(sums, jackknife_weights(len(sums.dot))).nsr for sums in entry]
     with np.errstate(divide="ignore"):
-        logs = [np.log(noise_metrics(sums, weights(sums.instance, len(sums.dot))).nsr) for sums in entry]
-    return np.asarray(np.mean(logs, axis=0))
-
-
-def nsr_interval(entry: Sequence[BlockSums]) -> Interval:
-    """Geometric mean of NSR over a suite's bandits, with its 95 % interval; None where it is infinite."""
-    return _t_interval(nsr_logs(entry, _leave_one_out))
+        return _t_interval(np.log(np.median(values, axis=0)))
 
 
 def ratio_interval(

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from maxpo_bench.leaderboard.entry import B95_CAP
 from maxpo_bench.leaderboard.noise import (
@@ -14,6 +15,9 @@ from maxpo_bench.leaderboard.noise import (
     log_ratios,
     measure,
     noise_metrics,
+    nsr_interval,
+    pseudo_values,
+    ratio_interval,
     usable,
 )
 from maxpo_bench.leaderboard.submission import Metadata, built_in, from_function
@@ -147,3 +151,53 @@ def test_pseudo_values_average_to_the_estimate_and_are_paired():
     assert columns.shape == (16,)
     assert columns.mean() == pytest.approx(plain[0], abs=0.02)
     assert np.abs(jackknife_columns([first], [first])).max() < 1e-12
+
+
+def test_an_interval_is_student_s_on_what_each_block_adds():
+    """NSR of a certified estimator is linear in the blocks' squares, so that pseudo-values are the blocks' own."""
+    rng = np.random.default_rng(13)
+    sums = replace(synthetic(rng, np.array([1.0, 0.5])), constant=1.0)
+    own = np.array(sums.sum_sq) / 200 / sums.truth_sq - 1.0
+    assert pseudo_values(noise_metrics(sums, jackknife_weights(16)).nsr) == pytest.approx(own)
+    interval = nsr_interval([sums])
+    logs = np.log([interval.low, interval.value, interval.high])
+    assert interval.value == pytest.approx(own.mean())
+    assert logs[1] - logs[0] == pytest.approx(logs[2] - logs[1])
+    half = stats.t.ppf(0.975, 15) * stats.sem(own)
+    assert interval.high - interval.low == pytest.approx(2 * half, rel=0.02)
+
+
+def test_nsr_is_the_median_over_bandits():
+    rng = np.random.default_rng(14)
+    noise = [replace(synthetic(rng, np.array([size, 0.0])), constant=1.0) for size in (1.0, 3.0, 0.3)]
+    assert nsr_interval(noise).value == pytest.approx(nsr_interval(noise[:1]).value)
+
+
+def test_a_copy_has_a_ratio_of_one_for_certain_and_no_signal_no_ratio():
+    rng = np.random.default_rng(15)
+    sums = synthetic(rng, np.array([1.0, 0.5]))
+    wrong = synthetic(rng, np.array([1.0, 0.5]), truth=np.array([-1.0, 0.0]))
+    for metric in ("variance", "b95"):
+        interval = ratio_interval([sums], [sums], metric)
+        assert (interval.low, interval.value, interval.high) == (1.0, 1.0, 1.0)
+    assert ratio_interval([wrong], [sums], "variance").value is None
+    capped = ratio_interval([wrong], [sums], "b95")
+    assert (capped.low, capped.value, capped.high) == pytest.approx((B95_CAP, B95_CAP, B95_CAP))
+    nothing = replace(sums, gram=[[0.0] * len(row) for row in sums.gram])
+    assert nsr_interval([nothing]).value is None
+
+
+LARGE = replace(SUITES.get("quick"), pairs=((8, 2),), num_groups=3200)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_contradiction"),
+    [("ei_l2o", False), ("pkpo_sloo", False), ("all_subsets", False), ("reinforce_l1o", True), ("ei_l1o", True)],
+)
+def test_at_100_arms_samples_contradict_wrong_certificates_only(name, is_contradiction):
+    """Five lots of 8 bandits each; false-alarm rate 1e-7 by construction, 15e-7 for all honest ones."""
+    found = []
+    for salt in "abcde":
+        noise = [measure(built_in(name), 1.0, LARGE, instance) for instance in LARGE.instances(salt)]
+        found.append(contradicts_certificate(noise))
+    assert all(found) if is_contradiction else not any(found)
