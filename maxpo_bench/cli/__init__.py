@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from maxpo_bench.cli import explain, figures, language, lists, scores, sweeps
+from maxpo_bench.cli import explain, figures, language, lists, scores, sweeps, verification
 from maxpo_bench.cli.llm import llm
 
 app = typer.Typer(
@@ -35,6 +35,8 @@ for _command in (
     scores.check,
     scores.submit,
     scores.leaderboard,
+    verification.verify,
+    verification.withdraw,
     explain.explain,
     language.score_lm,
     figures.plot,
