@@ -22,15 +22,17 @@ DRAWS_OF_CHECK = 24
 """Sets of n + 1 rewards for each (n, K) of a suite when nothing is scored: three from each family of bandits."""
 
 
-def certify_candidate(candidate: Candidate, suite: Suite | None = None, *, salt: str = "") -> Certificate:
+def certify_candidate(
+    candidate: Candidate, suite: Suite | None = None, *, salt: str = "", common: bool = False
+) -> Certificate:
     """Certify a candidate at every (n, K) of the default grid and, if given, of a suite that it is declared for.
-
-    The hidden bandits follow from the digest of its source: nobody can write a source that knows them.
 
     Args:
         candidate: its rows are asked among noise.
         suite: whose (n, K) are examined too.
         salt: enters the seed of the hidden bandits.
+        common: use the same bandits for every candidate, so that figures can be compared. Otherwise they follow from
+            the digest of the candidate's source: nobody can write a source that knows them.
 
     Raises:
         SubmissionError: it is declared for no (n, K) of the suite.
@@ -42,7 +44,7 @@ def certify_candidate(candidate: Candidate, suite: Suite | None = None, *, salt:
         domain=candidate.metadata.domain,
         min_group_size=candidate.smallest_group,
         pairs=candidate.certificate_pairs(scored),
-        seed=derive_seed(0, "certificate", candidate.digest, salt),
+        seed=derive_seed(0, "certificate", "common" if common else candidate.digest, salt),
     )
 
 

@@ -118,9 +118,11 @@ def score(
     if any(result.status == "fail" for result in contract):
         raise ContractFailure(candidate.name, contract)
     report("certificate", 0.0)
-    certificate = None if candidate.is_stateful else certify_candidate(candidate, suite, salt=salt)
-    noise, contradiction = measure_noise(candidate, certificate.constants if certificate else {}, suite, salt, report)
-    kind = certificate.kind if certificate else "uncertified"
+    certificate = None if candidate.is_stateful else certify_candidate(candidate, suite, salt=salt, common=True)
+    unlike = _unlike_elsewhere(candidate, certificate, suite, salt) if certificate else ""
+    constants = certificate.constants if certificate and not unlike else {}
+    noise, broken = measure_noise(candidate, constants, suite, salt, report)
+    kind, contradiction = certificate.kind if certificate else "uncertified", unlike or broken
     if contradiction:
         kind, noise = "biased", [None if sums is None else replace(sums, constant=None) for sums in noise]
     mazes = f"{suite.name} {salt}" if salt else suite.name
@@ -143,6 +145,18 @@ def score(
         fingerprint=prints,
         certificate=certificate.to_dict() if certificate else {},
         contract=[asdict(result) for result in contract],
+    )
+
+
+def _unlike_elsewhere(candidate: Candidate, certificate: Certificate, suite: Suite, salt: str) -> str:
+    """Certify once more, on bandits that no other candidate gets; say how the outcome differs, "" if it does not."""
+    hidden = certify_candidate(candidate, suite, salt=salt)
+    if hidden.kinds == certificate.kinds:
+        return ""
+    pair, kind = next((pair, kind) for pair, kind in hidden.kinds.items() if kind != certificate.kinds[pair])
+    return (
+        f"at n={pair[0]}, K={pair[1]} it is {certificate.kinds[pair]} on the bandits of all candidates, and {kind} on "
+        "those that follow from the hash of its source"
     )
 
 
