@@ -241,7 +241,8 @@ class Worker:
 
     def close(self) -> None:
         """Kill the worker with its process group and wait for it; a second call does nothing."""
-        self._finalizer()
+        self._process.end()
+        self._finalizer.detach()
 
     def __enter__(self) -> Self:
         return self

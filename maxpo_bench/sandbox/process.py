@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -14,11 +13,14 @@ from pathlib import Path
 
 from maxpo_bench.sandbox.errors import SandboxUnavailable
 
+if sys.platform == "linux":
+    import fcntl
+
 _ENTRY = Path(__file__).parent / "inside" / "entry.py"
 _NOWHERE = "/nonexistent"
 _PIPE_BYTES = 1 << 20
-_PASSED_ON = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
-"""Without these an interpreter of a module system may not start."""
+_PASSED_ON = ("LD_LIBRARY_PATH",)
+"""Without it an interpreter of a module system may not start."""
 
 
 def environment() -> dict[str, str]:
@@ -67,6 +69,10 @@ class Process:
     """
 
     def __init__(self) -> None:
+        if sys.platform != "linux":
+            raise SandboxUnavailable(
+                f"the sandbox needs Linux, this is {sys.platform}: use a container or a virtual machine"
+            )
         if not sys.executable or not _ENTRY.is_file():
             raise SandboxUnavailable("the sandbox needs a Python interpreter on disk and the package in a folder")
         self._ending: Ending | None = None
@@ -97,7 +103,7 @@ class Process:
         ends = os.pipe()
         for end in ends:
             undo.callback(os.close, end)
-        with contextlib.suppress(OSError, AttributeError):  # a larger pipe is only faster
+        with contextlib.suppress(OSError):  # a larger pipe is only faster
             fcntl.fcntl(ends[1], fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         return ends
 

@@ -21,7 +21,7 @@ LANDLOCK = "Landlock"
 SECCOMP = "seccomp"
 
 PROTECTIONS = {
-    CLEAN_ENVIRONMENT: "no variable and no open file of the scorer is inherited",
+    CLEAN_ENVIRONMENT: "made for it, not inherited; no open file of the scorer",
     DIES_WITH_PARENT: "the kernel kills the worker when the scorer ends",
     RESOURCE_LIMITS: "processor time, open files; no file contents, no core file",
     MEMORY_LIMIT: "address space beyond what is mapped when the submission is loaded",

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from sandbox_workers import ECHO, skip_unless_offered
@@ -10,6 +11,7 @@ from sandbox_workers import ECHO, skip_unless_offered
 from maxpo_bench.registry import UnknownNameError
 from maxpo_bench.sandbox import LEVELS, PROMISED, PROTECTIONS, SandboxUnavailable, Worker, locking, offered, require
 from maxpo_bench.sandbox.errors import clean
+from maxpo_bench.sandbox.inside.lock import Lock
 from maxpo_bench.sandbox.locking import Report
 from maxpo_bench.sandbox.protections import next_level, plain
 from maxpo_bench.sandbox.readable import places
@@ -133,6 +135,25 @@ def test_strict_does_without_namespaces_where_there_are_none():
     assert strict.startswith("strict (")
     assert "namespaces" not in strict
     assert "thread limit" not in strict
+
+
+@pytest.mark.parametrize("machine", ["aarch64", "i686"])
+def test_another_machine_is_named(monkeypatch, machine):
+    monkeypatch.setattr(os, "uname", lambda: SimpleNamespace(machine=machine))
+    with pytest.raises(OSError, match=f"known for 64 bits of x86_64 only, this is {machine}"):
+        Lock({"level": "strict"})._restrict_calls()
+
+
+def test_another_system_offers_no_level(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    offered.cache_clear()
+    try:
+        offer = offered()
+    finally:
+        offered.cache_clear()
+    assert offer.strongest is None
+    assert set(offer.levels.values()) == set(offer.protections.values())
+    assert all(str(reason).startswith("the sandbox needs Linux, this is darwin") for reason in offer.levels.values())
 
 
 def test_places_hold_neither_the_current_folder_nor_a_scripts(tmp_path, monkeypatch):
