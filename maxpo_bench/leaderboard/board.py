@@ -9,7 +9,7 @@ import numpy as np
 
 from maxpo_bench.estimators import ESTIMATORS
 from maxpo_bench.leaderboard.entry import CLASSES, Class, Entry, Leaderboard
-from maxpo_bench.leaderboard.fingerprint import is_near_duplicate
+from maxpo_bench.leaderboard.fingerprint import Signature, is_copy, signature_of
 from maxpo_bench.leaderboard.noise import jackknife_columns, usable
 from maxpo_bench.leaderboard.score import REFERENCE, with_relative_columns
 from maxpo_bench.leaderboard.store import ScoredEntry
@@ -38,13 +38,14 @@ def build_board(suite: str, scored: Sequence[ScoredEntry]) -> Leaderboard:
     if reference is None:
         raise ValueError(f"no score of the reference {REFERENCE} on suite {suite}: score the built-in estimators first")
     entries: list[Entry] = []
-    alone: list[ScoredEntry] = []
+    alone: list[tuple[ScoredEntry, Signature]] = []
     for item in ordered:
-        linked = _link(item, alone)
+        signature = signature_of(item.noise)
+        linked = _link(item, signature, alone)
         entries.append(with_relative_columns(linked, item.noise, reference.noise))
         if linked.linked_to is None:
-            alone.append(item)
-    return Leaderboard(suite=suite, entries=entries, ranks=_ranks(alone, reference))
+            alone.append((item, signature))
+    return Leaderboard(suite=suite, entries=entries, ranks=_ranks([item for item, _ in alone], reference))
 
 
 def scored_otherwise(scored: Sequence[ScoredEntry]) -> list[str]:
@@ -62,7 +63,7 @@ def _precedence(item: ScoredEntry) -> tuple[int, str, str]:
     return (10**6, str(item.entry.scorer.get("first", item.entry.scorer.get("date"))), name)
 
 
-def _link(item: ScoredEntry, earlier: Sequence[ScoredEntry]) -> Entry:
+def _link(item: ScoredEntry, signature: Signature, earlier: Sequence[tuple[ScoredEntry, Signature]]) -> Entry:
     """Name the first of the earlier entries of which this is a near-duplicate.
 
     Not one of a lower class: an unbiased estimator must not lose its place to a biased one that resembles it and came
@@ -71,15 +72,13 @@ def _link(item: ScoredEntry, earlier: Sequence[ScoredEntry]) -> Entry:
     entry = item.entry
     if entry.kind == "null":
         return entry
-    candidates = [
-        other
-        for other in earlier
-        if other.entry.kind != "null"
-        and other.entry.status in RANKED
-        and CLASSES.index(other.entry.klass) <= CLASSES.index(entry.klass)
-    ]
-    original = next((other for other in candidates if is_near_duplicate(item.noise, other.noise)), None)
-    return replace(entry, linked_to=original.entry.name) if original else entry
+    for other, others_signature in earlier:
+        found = other.entry
+        may_be_named = found.kind != "null" and found.status in RANKED
+        if may_be_named and CLASSES.index(found.klass) <= CLASSES.index(entry.klass):
+            if is_copy(signature, others_signature):
+                return replace(entry, linked_to=found.name)
+    return entry
 
 
 def _ranks(items: Sequence[ScoredEntry], reference: ScoredEntry) -> dict[str, tuple[int, int] | None]:

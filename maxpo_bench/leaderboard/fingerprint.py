@@ -13,7 +13,10 @@ leave-one-out identity is checked on groups of the same bandits.)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -70,56 +73,91 @@ def similarity(first: Fingerprint, second: Fingerprint) -> float | None:
     return float(np.clip(np.mean([max(float(left @ right), 0.0) for left, right in pairs]), 0.0, 1.0))
 
 
-def is_near_duplicate(new: Sequence[BlockSums | None], old: Sequence[BlockSums | None]) -> bool:
-    """Are the sampled gradients equal up to a positive factor for each reward domain and (n, K), and not all zero?
+@dataclass(frozen=True, eq=False)
+class SettingNoise:
+    """Sampled gradients of the bandits of one reward domain and (n, K), as far as they show who is a copy.
 
-    Compared are, block by block, the inner product of the summed gradients with the exact one (without its mean over
-    blocks: the noise, which is proportional for proportional answers) and the summed squares. Wherever ``new`` was
-    measured ``old`` must have been, and the other way round within the same domain: one for 0/1 rewards only can
-    be a copy of one for all rewards.
+    Attributes:
+        bandits: their names.
+        noise: inner products of each block's summed gradient with the exact one, less their mean over blocks, [I, B].
+        roots: square roots of the blocks' summed squares, [I, B].
+    """
+
+    bandits: tuple[str, ...]
+    noise: Array
+    roots: Array
+
+    @cached_property
+    def contrast(self) -> float:
+        """Log ratio of the first bandit's squares to the last's: free of scale, to tell most entries apart fast."""
+        first, last = (float((self.roots[at] ** 2).sum()) for at in (0, -1))
+        return math.log(first / last) if first > 0 and last > 0 else math.nan
+
+
+Setting = tuple[str, str, str]
+Signature = dict[Setting, SettingNoise]
+
+
+def signature_of(noise: Sequence[BlockSums | None]) -> Signature:
+    """Return what near-duplicates share up to a factor, for each reward domain and (n, K) that was measured.
 
     Args:
-        new: block sums of one entry for each bandit of a suite.
-        old: the same of the other.
+        noise: block sums of one entry for each bandit of a suite.
     """
-    pairs = [(ours, theirs) for ours, theirs in zip(new, old, strict=True) if ours is not None and theirs is not None]
-    domains = {_setting(ours)[0] for ours in new if ours is not None}
-    only_new = [ours for ours, theirs in zip(new, old, strict=True) if ours is not None and theirs is None]
-    only_old = [
-        theirs
-        for ours, theirs in zip(new, old, strict=True)
-        if theirs is not None and ours is None and _setting(theirs)[0] in domains
-    ]
-    if not pairs or only_new or only_old or not any(any(ours.sum_sq) for ours, _ in pairs):
+    settings: dict[Setting, list[BlockSums]] = {}
+    for sums in noise:
+        if sums is not None:
+            family, n, k, _ = sums.instance.split("-")
+            settings.setdefault((FAMILIES[family].domain, n, k), []).append(sums)
+    return {
+        setting: SettingNoise(
+            tuple(sums.instance for sums in found),
+            np.array([_noise(sums) for sums in found]),
+            np.sqrt([sums.sum_sq for sums in found]),
+        )
+        for setting, found in settings.items()
+    }
+
+
+def is_near_duplicate(new: Sequence[BlockSums | None], old: Sequence[BlockSums | None]) -> bool:
+    """Is one entry a near-duplicate of another, by the block sums of both on one suite? See :func:`is_copy`."""
+    return is_copy(signature_of(new), signature_of(old))
+
+
+def is_copy(new: Signature, old: Signature) -> bool:
+    """Are the sampled gradients equal up to a positive factor for each reward domain and (n, K), and not all zero?
+
+    Wherever ``new`` was measured ``old`` must have been, and the other way round within the same domain: one for 0/1
+    rewards only can be a copy of one for all rewards.
+
+    Args:
+        new: signature of one entry.
+        old: that of another on the same suite.
+    """
+    domains = {domain for domain, _, _ in new}
+    shared = {setting: found for setting, found in old.items() if setting[0] in domains}
+    if new.keys() != shared.keys() or not any(found.roots.any() for found in new.values()):
         return False
-    settings: dict[tuple[str, str, str], list[tuple[BlockSums, BlockSums]]] = {}
-    for ours, theirs in pairs:
-        settings.setdefault(_setting(ours), []).append((ours, theirs))
-    return all(_are_proportional(found) for found in settings.values())
+    pairs = [(found, shared[setting]) for setting, found in new.items()]
+    if any(abs(ours.contrast - theirs.contrast) > 5 * TOLERANCE for ours, theirs in pairs):
+        return False
+    return all(ours.bandits == theirs.bandits and _are_proportional(ours, theirs) for ours, theirs in pairs)
 
 
-def _setting(sums: BlockSums) -> tuple[str, str, str]:
-    """Reward domain and (n, K) of a bandit by its name."""
-    family, n, k, _ = sums.instance.split("-")
-    return FAMILIES[family].domain, n, k
-
-
-def _are_proportional(pairs: Sequence[tuple[BlockSums, BlockSums]]) -> bool:
-    """Compare the bandits of one domain and (n, K) under one factor, that of the best fit."""
-    ours, theirs = (np.array([_noise(pair[side]) for pair in pairs]) for side in (0, 1))
-    scale = np.linalg.norm(theirs, axis=1, keepdims=True)
-    if ((scale == 0) != (np.linalg.norm(ours, axis=1, keepdims=True) == 0)).any():
+def _are_proportional(ours: SettingNoise, theirs: SettingNoise) -> bool:
+    """Compare the bandits of one setting under one factor, that of the best fit."""
+    scale = np.linalg.norm(theirs.noise, axis=1, keepdims=True)
+    if ((scale > 0) != ours.noise.any(axis=1, keepdims=True)).any():
         return False
     scale = np.where(scale > 0, scale, 1.0)
-    fitted = float((theirs / scale).ravel() @ (theirs / scale).ravel())
-    if fitted == 0.0:
+    left, right = ours.noise / scale, theirs.noise / scale
+    if not right.any():
         return True
-    factor = float((ours / scale).ravel() @ (theirs / scale).ravel()) / fitted
+    factor = float((left * right).sum() / (right**2).sum())
     if factor <= 0:
         return False
-    squares, others = (np.sqrt([pair[side].sum_sq for pair in pairs]) for side in (0, 1))
-    apart = np.abs(squares / factor - others) > TOLERANCE * others
-    return not apart.any() and bool((np.linalg.norm((ours / factor - theirs) / scale, axis=1) <= TOLERANCE).all())
+    apart = np.abs(ours.roots / factor - theirs.roots) > TOLERANCE * theirs.roots
+    return not apart.any() and bool((np.linalg.norm(left / factor - right, axis=1) <= TOLERANCE).all())
 
 
 def _noise(sums: BlockSums) -> Array:

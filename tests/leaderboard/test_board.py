@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from maxpo_bench.estimators import ei, ei_l2o, l2o_baseline, reinforce_l1o
-from maxpo_bench.leaderboard import Interval, score
 from maxpo_bench.leaderboard.board import build_board
-from maxpo_bench.leaderboard.score import ContractFailure
+from maxpo_bench.leaderboard.entry import Interval
+from maxpo_bench.leaderboard.score import ContractFailure, score
 from maxpo_bench.leaderboard.store import ScoredEntry, load, load_all, save
 from maxpo_bench.leaderboard.submission import Metadata, SubmissionError, built_in, from_function
 from maxpo_bench.leaderboard.suite import SUITES, MazeTrack

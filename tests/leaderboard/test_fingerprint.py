@@ -62,7 +62,7 @@ def test_proportional_ones_are_near_duplicates_of_what_they_are_proportional_to(
 @pytest.mark.parametrize("name", ["ei", "ei_l1o", "pkpo_sloo", "grpo", "reinforce_l1o", "bon_mean"])
 def test_others_are_not_at_any_group_size(name: str, pair: tuple[int, int]):
     def at(noise: Noise) -> Noise:
-        where = [instance for instance in SUITE.instances()]
+        where = SUITE.instances()
         return [sums for sums, each in zip(noise, where, strict=True) if (each.n, each.k) == pair]
 
     assert not is_near_duplicate(at(built_in_noise(name)), at(built_in_noise("ei_l2o")))
