@@ -264,10 +264,10 @@ def _entry(name):
         (["ei", "--seeds", "5"], "--seeds must be 1 to 4"),
         (["ei", "--name", "mine"], "--name is for submissions"),
         (["ei", "--suite", "fulll"], "unknown suite 'fulll'"),
-        (["SUBMISSION", "--level", "none"], "add --trust"),
-        (["SUBMISSION", "--level", "some"], "unknown sandbox level 'some'"),
+        (["SUBMISSION", "--sandbox", "none"], "say so with --trust"),
+        (["SUBMISSION", "--sandbox", "some"], "--sandbox must be strict or basic"),
         (["SUBMISSION", "--from", "results"], "--from is for built-in estimators"),
-        (["TOO_LARGE", "--level", "basic"], "it needs at least k=1 and 17 samples per group"),
+        (["TOO_LARGE", "--sandbox", "basic"], "it needs at least k=1 and 17 samples per group"),
     ],
 )
 def test_errors_say_how_to_mend(tmp_path, arguments, said):
@@ -333,7 +333,7 @@ def test_a_submission_is_trained_in_its_worker_and_stored_under_its_name(small, 
 def test_a_submission_that_hides_a_state_is_refused_after_its_first_run(small, tmp_path):
     code = tmp_path / "growing.py"
     code.write_text(CALLED)
-    done = call(str(code), "--level", "none", "--trust", "--results", str(tmp_path), "--suite", "quick")
+    done = call(str(code), "--trust", "--results", str(tmp_path), "--suite", "quick")
     assert done.exit_code != 0
     assert "with your rights" in done.stderr
     assert "growing does not answer the same when it is asked again" in str(done.exception)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maxpo_bench.cli.shared import JsonFlag, Quiet, Results, SuiteName, finish
+from maxpo_bench.cli.shared import JsonFlag, Quiet, Results, SandboxLevel, SuiteName, Trust, finish, sandbox_level
 
 
 def score_lm(
@@ -23,10 +23,8 @@ def score_lm(
     status: Annotated[
         bool, typer.Option("--status", help="Say which entries have the column, in part or not at all; train nothing.")
     ] = False,
-    level: Annotated[
-        str, typer.Option("--level", help="Sandbox of a submission's code: strict, basic or none.")
-    ] = "strict",
-    trust: Annotated[bool, typer.Option("--trust", help="With --level none: run the code with your rights.")] = False,
+    sandbox: SandboxLevel = "strict",
+    trust: Trust = False,
     table: Annotated[
         Path | None,
         typer.Option("--from", help="Take the runs from this folder's tiny-lm.csv, of `reproduce tiny-lm`."),
@@ -47,7 +45,8 @@ def score_lm(
         finish(lambda: run_status(suite, results, as_json=as_json))
     from maxpo_bench.commands.language_model import Asked, run_score_lm
 
-    asked = Asked(target, suite, results, name, seeds, level, trust, table, as_json, quiet)
+    level = sandbox_level(sandbox, trust)
+    asked = Asked(target, suite, results, name, seeds, level, table, as_json, quiet)
     finish(lambda: run_score_lm(asked))
 
 

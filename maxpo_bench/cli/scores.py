@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from maxpo_bench.cli.shared import JsonFlag, Quiet, Results, SuiteName, finish, print_json, sandbox_level
+from maxpo_bench.cli.shared import (
+    JsonFlag,
+    Quiet,
+    Results,
+    SandboxLevel,
+    SuiteName,
+    Trust,
+    finish,
+    print_json,
+    sandbox_level,
+)
 
 
 def certify(
@@ -47,12 +57,6 @@ Submitted = Annotated[Path, typer.Argument(help="A .py file, or a folder with su
 Name = Annotated[str | None, typer.Option("--name", help="Name in the table; default: the file's.")]
 DeclaredScale = Annotated[str | None, typer.Option("--scale", help="Declared scale: K/n or 1.")]
 DeclaredDomain = Annotated[str | None, typer.Option("--domain", help="Rewards it is defined for: real or binary.")]
-SandboxLevel = Annotated[
-    str, typer.Option("--sandbox", help="strict, or basic where `maxpo-bench doctor` says that there is no more.")
-]
-Trust = Annotated[
-    bool, typer.Option("--trust", help="Run the code without a sandbox, with your rights: for your own code only.")
-]
 
 
 def check(

@@ -17,6 +17,12 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON instead of a 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")]
 Results = Annotated[Path, typer.Option("--results", help="Folder of the stored scores.")]
 SuiteName = Annotated[str, typer.Option("--suite", help="Frozen suite: quick or full.")]
+SandboxLevel = Annotated[
+    str, typer.Option("--sandbox", help="strict, or basic where `maxpo-bench doctor` says that there is no more.")
+]
+Trust = Annotated[
+    bool, typer.Option("--trust", help="Run the code without a sandbox, with your rights: for your own code only.")
+]
 
 
 def finish(run: Callable[[], int]) -> NoReturn:

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from maxpo_bench.cli.scores import SandboxLevel, Trust
-from maxpo_bench.cli.shared import JsonFlag, Quiet, Results, SuiteName, finish, sandbox_level
+from maxpo_bench.cli.shared import JsonFlag, Quiet, Results, SandboxLevel, SuiteName, Trust, finish, sandbox_level
 
 
 def verify(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from maxpo_bench.commands.language_runs import Incomplete, Subject, measure
 from maxpo_bench.commands.progress import counting
@@ -28,7 +28,6 @@ from maxpo_bench.leaderboard.score import provenance
 from maxpo_bench.leaderboard.submission import Metadata, SubmissionError, built_in
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.registry import UnknownNameError, suggest
-from maxpo_bench.sandbox import LEVELS
 
 if TYPE_CHECKING:
     from maxpo_bench.estimators import Estimator
@@ -50,7 +49,6 @@ class Asked:
         results: folder of the stored scores.
         seeds: evaluation seeds to stop after; None: all.
         level: sandbox level of a submission.
-        trust: run a submission without a sandbox.
         table: folder of `reproduce tiny-lm` to take a built-in estimator's runs from; None: train.
         as_json: print JSON.
         quiet: no progress, only the result.
@@ -61,8 +59,7 @@ class Asked:
     results: Path
     name: str | None = None
     seeds: int | None = None
-    level: str = "strict"
-    trust: bool = False
+    level: Level = "strict"
     table: Path | None = None
     as_json: bool = False
     quiet: bool = False
@@ -148,7 +145,7 @@ def _subject(asked: Asked, track: LanguageTrack) -> Subject:
     submission = _submission(asked)
     metadata = submission.metadata
     _check_supported(metadata, metadata.smallest_group(track.k), track)
-    level = _level(asked)
+    level = asked.level
     if level == "none" and not asked.quiet:
         print("note: this runs the file's code without a sandbox, with your rights", file=sys.stderr)
 
@@ -162,14 +159,6 @@ def _subject(asked: Asked, track: LanguageTrack) -> Subject:
                 raise SubmissionError(f"{metadata.name} does not answer the same when it is asked again: {differing}")
 
     return Subject(metadata.name, submission.digest, level, opened, has_state=metadata.track == "stateful")
-
-
-def _level(asked: Asked) -> Level:
-    if asked.level not in LEVELS:
-        raise UnknownNameError(f"unknown sandbox level {asked.level!r}.{suggest(asked.level, LEVELS)}")
-    if asked.level == "none" and not asked.trust:
-        raise ValueError("--level none runs the file's code without a sandbox: add --trust, or choose strict or basic")
-    return cast("Level", asked.level)
 
 
 def _check_supported(metadata: Metadata, smallest: int, track: LanguageTrack) -> None:
