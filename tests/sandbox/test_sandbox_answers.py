@@ -23,7 +23,7 @@ def fail(rewards):
     raise ZeroDivisionError("too\\x1b[2J bad\\n\\u202e" + "x" * 1000)
 
 def hostile(rewards):
-    class Unprintable(Exception):
+    class Unprintable(RuntimeError):
         def __str__(self):
             raise SystemExit(3)
     raise Unprintable

@@ -90,5 +90,6 @@ def describe(error: BaseException) -> str:
 def ran_out_of_memory(error: BaseException) -> bool:
     """Return whether this is what Python, NumPy and torch raise when they get no memory."""
     return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and any(sign in str(error) for sign in ("can't allocate memory", "bad_alloc"))
+        isinstance(error, RuntimeError)
+        and any(sign in describe(error) for sign in ("can't allocate memory", "bad_alloc"))
     )
