@@ -46,9 +46,8 @@ def test_scoring_puts_it_where_it_belongs(results, animal: Animal, tmp_path):
     done = api.submit(path, suite="quick", results=results)
     entry = next(entry for entry in done.board.entries if entry.name == animal.name)
     assert (entry.klass, entry.linked_to or "") == (animal.scored, animal.linked_to)
-    assert (done.board.ranks.get(animal.name) is None) == (
-        animal.scored in ("null", "copy") or entry.b95_ratio.value is None
-    )
+    unranked = animal.scored in ("null", "copy") or entry.b95_ratio.value is None
+    assert (done.board.ranks.get(animal.name) is None) == unranked
     assert (entry.sandbox, entry.status) == ("strict", "self-run")
     assert animal.scored != "main" or entry.kind == animal.certificate
 

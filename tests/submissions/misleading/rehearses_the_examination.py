@@ -9,8 +9,7 @@ import linecache
 import torch
 
 from maxpo_bench.estimators import ei_l1o, ei_l2o
-from maxpo_bench.leaderboard.contradiction import contradicted_at
-from maxpo_bench.leaderboard.certification import certify_candidate
+from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_at
 from maxpo_bench.leaderboard.submission import Metadata, from_function
 from maxpo_bench.leaderboard.suite import SUITES
 
