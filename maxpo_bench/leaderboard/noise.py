@@ -1,7 +1,7 @@
 """Noise of an estimator on a suite's bandits: raw block sums by Monte-Carlo, and the metrics made from them.
 
 The groups of a bandit are drawn from a seed of the suite, so every entry sees the same actions and comparisons are
-paired. Only block sums are kept; they are enough for every metric and for a joint bootstrap over blocks.
+paired. Only block sums are kept; they are enough for every metric, its interval and the joint bootstrap of ranks.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -23,7 +24,6 @@ from maxpo_bench.moments.instances import BanditInstance
 from maxpo_bench.moments.monte_carlo import required_groups
 from maxpo_bench.moments.sampling import sample_segments
 from maxpo_bench.moments.sampling_sums import Segments
-from maxpo_bench.seeding import derive_seed
 
 Array = NDArray[np.float64]
 FALSE_ALARM = 1e-7  # of the test of a certificate against the sampled gradients, for a whole suite
@@ -207,17 +207,13 @@ def usable(noise: Sequence[BlockSums | None]) -> list[BlockSums] | None:
     return found
 
 
-def bootstrap_weights(instance: str, num_blocks: int, replicates: int) -> Array:
-    """Plain weights and multinomial resampling weights of one bandit, [1 + replicates, B]; equal for every entry."""
-    rng = np.random.default_rng(derive_seed(0, "bootstrap", instance))
-    drawn = rng.multinomial(num_blocks, np.full(num_blocks, 1.0 / num_blocks), size=replicates)
-    return np.concatenate([np.ones((1, num_blocks)), drawn.astype(np.float64)])
-
-
+@cache
 def jackknife_weights(num_blocks: int) -> Array:
-    """Plain weights, and those without each block in turn, [1 + B, B]."""
+    """Plain weights, and those without each block in turn, [1 + B, B]; read-only."""
     without = (1.0 - np.eye(num_blocks)) * (num_blocks / (num_blocks - 1))
-    return np.concatenate([np.ones((1, num_blocks)), without])
+    weights = np.concatenate([np.ones((1, num_blocks)), without])
+    weights.setflags(write=False)
+    return weights
 
 
 def log_ratios(
