@@ -182,6 +182,21 @@ def test_evidence_in_the_page_is_the_evidence_that_was_given(small_site: Path, v
                 assert [2**log for log in logs[family]] == pytest.approx(ratios, rel=0.03)
 
 
+def test_an_address_opens_an_entry_and_relatives_are_links(small_site: Path, visit: Callable[..., Any]) -> None:
+    opened = visit(small_site)
+    opened.page.goto(f"{small_site.as_uri()}#entry=ei_l1o")
+    below = opened.page.locator("#biased tr.d")
+    below.wait_for()
+    assert opened.page.evaluate("document.activeElement.textContent") == "ei_l1o"
+    link = below.locator('a[href^="#entry="]').first
+    name = link.inner_text()
+    link.click()
+    opened.page.wait_for_function("name => document.activeElement.textContent === name", arg=name)
+    assert opened.page.evaluate("document.activeElement.getAttribute('aria-expanded')") == "true"
+    opened.page.goto(f"{small_site.as_uri()}#entry=%E0%A4%A")  # no valid address: nothing happens
+    assert opened.said == []
+
+
 def test_a_stateful_entry_has_no_certificate_to_show(small_site: Path, visit: Callable[..., Any]) -> None:
     text = visit(small_site).open("running_mean").inner_text()
     assert "Certificate" not in text
@@ -286,7 +301,7 @@ def test_strangers_texts_stay_texts(tmp_path: Path, visit: Callable[..., Any]) -
     assert [opened.page.locator(tag).count() for tag in ("img", "script", "iframe", "style")] == before
     assert below.inner_text().count(bad) >= 6
     links = [link.get_attribute("href") for link in below.locator("a").all()]
-    assert all(link.startswith(("https://", "entries/entry-")) for link in links)
+    assert all(link.startswith(("https://", "entries/entry-", "#entry=%3Cimg")) for link in links)
     below.locator('a[href^="entries/"]').click()
     opened.page.wait_for_selector("#charts svg[role=img]")
     assert opened.page.locator("h1").inner_text() == bad

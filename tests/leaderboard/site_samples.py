@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,9 +36,9 @@ def digest(rng: random.Random) -> str:
     return f"{rng.getrandbits(256):064x}"
 
 
-def synthetic_entry(at: int, rng: random.Random) -> Entry:
+def synthetic_entry(at: int, rng: random.Random, kinds: Sequence[str] = KINDS) -> Entry:
     """Return a submission with plausible spreads of every number."""
-    kind = rng.choice(KINDS)
+    kind = rng.choice(kinds)
     ratio = min(rng.lognormvariate(0.5, 0.8) * (8 if kind == "biased" else 1), 1000.0)
     spread = rng.uniform(1.01, 1.2)
     maze = rng.uniform(100, 900)
@@ -157,10 +158,13 @@ def learning(one: Entry, rng: random.Random) -> dict[str, Any]:
     }
 
 
-def synthetic_site(size: int = 500, seed: int = 5) -> tuple[Leaderboard, dict[str, dict[str, Any]]]:
+def synthetic_site(
+    size: int = 500, seed: int = 5, *, is_one_class: bool = False
+) -> tuple[Leaderboard, dict[str, dict[str, Any]]]:
     """Return a board of ``size`` entries, the reference among them, and everybody's evidence."""
     rng = random.Random(seed)
-    entries = [entry(), *(synthetic_entry(at, rng) for at in range(size - 1))]
+    kinds = ["exact", "proportional"] if is_one_class else KINDS
+    entries = [entry(), *(synthetic_entry(at, rng, kinds) for at in range(size - 1))]
     names = [one.name for one in entries]
     board = Leaderboard("quick-1", entries, {})
     ranks: dict[str, tuple[int, int] | None] = {}

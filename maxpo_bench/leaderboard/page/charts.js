@@ -227,18 +227,20 @@ function verificationPanel({ verification }) {
   ]));
 }
 
+const entryLink = (name) => h("a", { href: `#entry=${encodeURIComponent(name)}` }, name);
+
 /* Figures of which the row has the value. */
 const INTERVALS = { B95: "B95, interval", Maze: "Maze, interval", Variance: "Variance, interval", "LM gain": "LM gain, interval" };
 
 /* The evidence of an entry as one element; folder is where the entries' own pages lie. */
 function describe(evidence, folder) {
   const { name, page, summary, source, by, copies, relatives, provenance, command } = evidence;
-  const about = [["Paper", linked(source)], ["By", by], ["Also", copies.join(", ")]].filter(([, text]) => text);
+  const about = [["Paper", linked(source)], ["By", by], ["Also", ...copies.flatMap((copy, at) => (at ? [", ", entryLink(copy)] : [entryLink(copy)]))]].filter(([, text]) => text);
   const charts = [etaPanel, familiesPanel, learningPanel, languagePanel].map((draw) => draw(evidence)).filter(Boolean);
   const certificate = certificatePanel(evidence);
   const lists = [
     panel("More figures", list(evidence.figures.map(([term, text]) => [INTERVALS[term] || term, text]))),
-    relatives.length ? panel("Closest relatives", list(relatives.map(([other, share]) => [other, share.toFixed(3)])), h("p", {}, "Cosine of the advantages on the same rewards; 1 is a copy up to scale.")) : null,
+    relatives.length ? panel("Closest relatives", list(relatives.map(([other, share]) => [entryLink(other), share.toFixed(3)])), h("p", {}, "Cosine of the advantages on the same rewards; 1 is a copy up to scale.")) : null,
     verificationPanel(evidence),
     provenance.length ? panel("Provenance", list(provenance.map(([term, text]) => [term, h("code", {}, text)]))) : null,
   ];

@@ -57,8 +57,7 @@ function makeSortable(table) {
 }
 
 /* Give every row a button that opens its evidence below it; a row keeps the number that it has in the packed data. */
-function makeOpenable(rows, pack) {
-  const names = rows.map((row) => Array.from(row.cells[1].childNodes, (node) => (node.nodeName === "I" ? "" : node.textContent)).join(""));
+function makeOpenable(rows, names, pack) {
   rows.forEach((row, at) => {
     const cell = row.cells[1];
     const button = document.createElement("button");
@@ -80,7 +79,9 @@ function toggle(row, button, id, evidence) {
     const below = document.createElement("tr");
     below.className = "d";
     below.id = id;
+    below.setAttribute("role", "row");
     const cell = below.insertCell();
+    cell.setAttribute("role", "cell");
     cell.colSpan = row.cells.length;
     cell.append(describe(evidence, "entries/"));
     row.after(below);
@@ -88,6 +89,28 @@ function toggle(row, button, id, evidence) {
     button.setAttribute("aria-controls", id);
   }
   button.setAttribute("aria-expanded", String(!isOpen));
+}
+
+/* Roles in so many words, for browsers that forget a table's where rows are laid out as grids. */
+function nameRoles(table) {
+  table.setAttribute("role", "table");
+  for (const part of [table.tHead, ...table.tBodies]) part.setAttribute("role", "rowgroup");
+  for (const row of table.rows) {
+    row.setAttribute("role", "row");
+    for (const cell of row.cells) {
+      cell.setAttribute("role", cell.tagName === "TD" ? "cell" : cell.scope === "col" ? "columnheader" : "rowheader");
+    }
+  }
+}
+
+/* Open the entry that the address names, as in index.html#entry=ei. */
+function openNamed(rows, names) {
+  const row = rows[names.indexOf(new URLSearchParams(location.hash.slice(1)).get("entry"))];
+  if (!row) return;
+  const button = row.querySelector("button");
+  if (!opened.has(row)) button.click();
+  row.scrollIntoView();
+  button.focus({ preventScroll: true });
 }
 
 /* Arrows move between the rows' buttons and between the headings'; Escape closes a row. */
@@ -174,14 +197,19 @@ function makeFilter(box, rows, pack) {
 
 function start() {
   const rows = Array.from(document.querySelectorAll("section.board tbody tr"));
+  const name = (row) => Array.from(row.cells[1].childNodes, (node) => (node.nodeName === "I" ? "" : node.textContent)).join("");
+  const names = rows.map(name);
   const pack = unpack(document.getElementById("evidence").textContent.trim());
-  makeOpenable(rows, pack);
+  makeOpenable(rows, names, pack);
   for (const table of document.querySelectorAll("section.board table")) {
+    nameRoles(table);
     makeSortable(table);
     moveByKeys(table);
   }
   document.querySelectorAll(".frame").forEach(watchWidth);
   makeFilter(document.querySelector(".find"), rows, pack);
+  addEventListener("hashchange", () => openNamed(rows, names));
+  openNamed(rows, names);
 }
 
 if (typeof document !== "undefined") start();
