@@ -32,7 +32,7 @@ def certify_candidate(
         suite: whose (n, K) are examined too.
         salt: enters the seed of the hidden bandits.
         common: use the same bandits for every candidate, so that figures can be compared. Otherwise they follow from
-            the digest of the candidate's source: nobody can write a source that knows them.
+            the candidate's digest and secret, which it cannot know.
 
     Raises:
         SubmissionError: it is declared for no (n, K) of the suite.
@@ -44,7 +44,7 @@ def certify_candidate(
         domain=candidate.metadata.domain,
         min_group_size=candidate.smallest_group,
         pairs=candidate.certificate_pairs(scored),
-        seed=derive_seed(0, "certificate", "common" if common else candidate.digest, salt),
+        seed=derive_seed(0, "certificate", *(["common"] if common else [candidate.digest, candidate.secret]), salt),
     )
 
 
@@ -54,7 +54,7 @@ def contradicted_on(candidate: Candidate, constant: float, instance: Instance) -
     Returns:
         How the answers break E[g_hat] = c * gradient, in words; "" if they do not.
     """
-    rng = np.random.default_rng(derive_seed(instance.group_seed, "identity", candidate.digest))
+    rng = np.random.default_rng(derive_seed(instance.group_seed, "identity", candidate.digest, candidate.secret))
     draws = draw_from(BanditInstance.of(*instance.bandit()), instance.n, DRAWS, rng)
     return _broken(candidate, instance.k, draws, constant, rng)
 
@@ -66,7 +66,7 @@ def contradicted_at(candidate: Candidate, certificate: Certificate, suite: Suite
     """
     if certificate.kind not in ("exact", "proportional"):
         return ""
-    rng = np.random.default_rng(derive_seed(0, "identity", candidate.digest))
+    rng = np.random.default_rng(derive_seed(0, "identity", candidate.digest, candidate.secret))
     for n, k in suite.pairs:
         if not candidate.supports(n, k) or (n, k) in certificate.pairs:
             continue

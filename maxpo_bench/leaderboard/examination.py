@@ -112,6 +112,7 @@ class Examination:
             digest=self.submission.digest,
             origin="submission",
             audit=self._audit,
+            secret=secrets.token_hex(16),
             sandbox=self._level,
             protections=self._worker.protections,
             path=self.submission.path,

@@ -23,6 +23,7 @@ from maxpo_bench.leaderboard.contract import CheckResult, audit, check_contract
 from maxpo_bench.leaderboard.cost import measure_cost
 from maxpo_bench.leaderboard.entry import ETA_GROUPS, Entry, Interval
 from maxpo_bench.leaderboard.fingerprint import fingerprint
+from maxpo_bench.leaderboard.foreseen import knows_the_groups
 from maxpo_bench.leaderboard.learning import LearningScore, measure_learning
 from maxpo_bench.leaderboard.noise import (
     BlockSums,
@@ -42,6 +43,7 @@ from maxpo_bench.seeding import derive_seed
 from maxpo_bench.stats import iqm_interval
 
 REFERENCE = "ei_l2o"
+KNOWS_GROUPS = "no knowledge of the groups"
 STEP_GROUPS = 32
 """Groups in one call of an estimator with a state."""
 
@@ -58,6 +60,7 @@ SCORED_BY = (
             "cost",
             "examination",
             "fingerprint",
+            "foreseen",
             "kept_rows",
             "learning",
             "noise",
@@ -115,8 +118,7 @@ def score(
     report = progress or (lambda stage, done: None)
     report("contract tests", 0.0)
     contract = check_contract(candidate)
-    if any(result.status == "fail" for result in contract):
-        raise ContractFailure(candidate.name, contract)
+    _refuse_failed(candidate.name, contract)
     report("certificate", 0.0)
     certificate = None if candidate.is_stateful else certify_candidate(candidate, suite, salt=salt, common=True)
     unlike = _unlike_elsewhere(candidate, certificate, suite, salt) if certificate else ""
@@ -125,6 +127,9 @@ def score(
     kind, contradiction = certificate.kind if certificate else "uncertified", unlike or broken
     if contradiction:
         kind, noise = "biased", [None if sums is None else replace(sums, constant=None) for sums in noise]
+    known = knows_the_groups(candidate, constants, suite, noise)
+    contract.append(CheckResult(KNOWS_GROUPS, "fail" if known else "pass", known))
+    _refuse_failed(candidate.name, contract)
     mazes = f"{suite.name} {salt}" if salt else suite.name
     learning = measure_learning(candidate, mazes, suite.maze, lambda done: report("learning", done))
     report("cost", 0.0)
@@ -135,8 +140,7 @@ def score(
     prints = fingerprint(candidate)
     report("asking again", 0.0)
     contract.append(audit(candidate))
-    if contract[-1].status == "fail":
-        raise ContractFailure(candidate.name, contract)
+    _refuse_failed(candidate.name, contract)
     report("done", 1.0)
     return ScoredEntry(
         entry=entry,
@@ -148,6 +152,11 @@ def score(
     )
 
 
+def _refuse_failed(name: str, contract: list[CheckResult]) -> None:
+    if any(result.status == "fail" for result in contract):
+        raise ContractFailure(name, contract)
+
+
 def _unlike_elsewhere(candidate: Candidate, certificate: Certificate, suite: Suite, salt: str) -> str:
     """Certify once more, on bandits that no other candidate gets; say how the outcome differs, "" if it does not."""
     hidden = certify_candidate(candidate, suite, salt=salt)
@@ -156,7 +165,7 @@ def _unlike_elsewhere(candidate: Candidate, certificate: Certificate, suite: Sui
     pair, kind = next((pair, kind) for pair, kind in hidden.kinds.items() if kind != certificate.kinds[pair])
     return (
         f"at n={pair[0]}, K={pair[1]} it is {certificate.kinds[pair]} on the bandits of all candidates, and {kind} on "
-        "those that follow from the hash of its source"
+        "those that it cannot know"
     )
 
 
@@ -235,7 +244,7 @@ def _entry(
         licence=metadata.licence,
         sandbox=candidate.sandbox or "none",
         submission_hash=candidate.digest,
-        scorer={**provenance(), "protections": list(candidate.protections)},
+        scorer={**provenance(), "protections": list(candidate.protections), "secret": candidate.secret},
         **_noise_columns(noise),
     )
 

@@ -63,6 +63,8 @@ class Candidate:
             ``build`` where there is no state.
         build_hidden: makes the estimator for one K whose rows are shuffled among noise rows before they are asked.
         audit: asks a sample of all rows once more; returns what is wrong with the answers, or "".
+        secret: enters the seeds of what it must not foresee. Drawn for every examination of a submission; a source can
+            compute its own digest when it runs.
         sandbox: level of the worker in which the code runs; None if it runs in this process.
         protections: what the sandbox reached.
         submission: the source, if it is a file's.
@@ -78,6 +80,7 @@ class Candidate:
     build_rows: Callable[[int], Estimator]
     build_hidden: Callable[[int], Estimator]
     audit: Callable[[], str] = lambda: ""
+    secret: str = ""
     sandbox: Level | None = None
     protections: tuple[str, ...] = ()
     path: Path | None = None

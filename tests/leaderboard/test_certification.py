@@ -1,10 +1,13 @@
 """Estimators that are honest where they can tell an exam from a score are told from honest ones."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
 from maxpo_bench.estimators import ei, ei_l1o, ei_l2o, l2o_baseline
 from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_at, contradicted_on
+from maxpo_bench.leaderboard.foreseen import knows_the_groups
 from maxpo_bench.leaderboard.score import measure_noise
 from maxpo_bench.leaderboard.submission import Metadata, built_in, from_function
 from maxpo_bench.leaderboard.suite import SUITES
@@ -76,6 +79,42 @@ def test_an_oracle_of_the_bandit_is_no_estimator():
         return steps[torch.searchsorted(arms[order], given.contiguous())]
 
     assert "leave-one-out identity" in contradicted_on(candidate(advantages), 1.0, gaussian)
+
+
+class Remembers:
+    """EI+L2O, with other advantages on the rows that it was shown before it was told to cheat."""
+
+    def __init__(self, factor):
+        self.rows, self.factor, self.cheats = set(), factor, False
+
+    def __call__(self, rewards, k):
+        answers = ei_l2o(rewards, k)
+        for row, values in enumerate(rewards.numpy()):
+            if not self.cheats:
+                self.rows.add(values.tobytes())
+            elif values.tobytes() in self.rows:
+                answers[row] *= self.factor
+        return answers
+
+
+@pytest.mark.parametrize(("factor", "found"), [(0.9, True), (1.0, False)])
+def test_groups_that_are_known_are_told_from_fresh_ones(factor, found):
+    function = Remembers(factor)
+    suite = replace(SUITE, num_groups=640, pairs=((16, 4), (8, 4)))
+    one = replace(candidate(function), secret="unforeseen")
+    measure_noise(one, {}, suite)
+    function.cheats = True
+    noise, _ = measure_noise(one, {}, suite)
+    message = knows_the_groups(one, {}, suite, noise)
+    assert bool(message) is found
+    assert not found or "times that on fresh groups of the same 32 bandits" in message
+
+
+def test_a_certificate_follows_from_the_secret_too():
+    one = candidate(ei_l2o)
+    seeds = {certify_candidate(replace(one, secret=secret)).seed for secret in ("", "a", "b")}
+    assert len(seeds) == 3
+    assert len({certify_candidate(replace(one, secret=secret), common=True).seed for secret in ("a", "b")}) == 1
 
 
 def test_scoring_reports_the_contradiction():

@@ -101,7 +101,6 @@ def test_a_submission_can_rehearse_the_examination(foreseen):
     assert (foreseen.error, [result.name for result in foreseen.results if result.status == "fail"]) == ("", [])
 
 
-@pytest.mark.xfail(reason="the certificate's seed follows from the source, which can compute it", strict=True)
 def test_a_submission_cannot_foresee_the_examination(foreseen):
     assert foreseen.kind == "biased"
 
