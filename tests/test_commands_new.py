@@ -12,7 +12,9 @@ from maxpo_bench import cli
 from maxpo_bench.commands import new
 from maxpo_bench.commands.new import new_submission
 from maxpo_bench.leaderboard import check_contract, load_submission
+from maxpo_bench.leaderboard.admission import check
 from maxpo_bench.moments import certify
+from maxpo_bench.sandbox import offered
 
 RUNNER = CliRunner()
 VARIANTS = list(itertools.product([False, True], repeat=2))
@@ -28,6 +30,15 @@ def test_what_is_made_passes_and_is_exact(tmp_path, factory, binary):
     kind = certify(candidate.build, domain=candidate.metadata.domain, min_group_size=candidate.smallest_group).kind
     assert kind == "exact"
     assert ("def make_advantages(k" in (made / "submission.py").read_text()) is factory
+
+
+@pytest.mark.parametrize(("factory", "binary"), [(False, False), (True, True)])
+def test_what_is_made_is_admitted_by_the_strict_sandbox(tmp_path, factory, binary):
+    reason = offered().levels["strict"]
+    if reason is not None:
+        pytest.skip(f"level strict is not offered here: {reason}")
+    report = check(new_submission("mine", folder=tmp_path, factory=factory, binary=binary))
+    assert (report.passed, report.kind, report.level) == (True, "exact", "strict")
 
 
 @pytest.mark.parametrize("make", ["file", "folder", "dangling link"])
