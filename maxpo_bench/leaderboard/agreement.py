@@ -67,9 +67,11 @@ class Comparison:
         return asdict(self)
 
     def __str__(self) -> str:
-        values = f"{_text(self.stored)} stored, {_text(self.rerun)} rerun"
-        allowed = "" if self.low is None else f" ({_text(self.low)} to {_text(self.high)} agree)"
-        return f"{self.metric}: {values}{allowed}{': ' * bool(self.note)}{self.note}"
+        parts = []
+        if self.stored is not None or self.rerun is not None:
+            allowed = "" if self.low is None else f" ({_text(self.low)} to {_text(self.high)} agree)"
+            parts = [f"{_text(self.stored)} stored, {_text(self.rerun)} rerun{allowed}"]
+        return f"{self.metric}: {': '.join([*parts, *[self.note] * bool(self.note)])}"
 
 
 @dataclass(frozen=True)
