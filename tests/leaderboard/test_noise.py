@@ -186,6 +186,26 @@ def test_a_copy_has_a_ratio_of_one_for_certain_and_no_signal_no_ratio():
     assert nsr_interval([nothing]).value is None
 
 
+def test_b95_at_the_edge_of_being_solved_is_finite_or_not():
+    """True cos^2 of 0.951, 40 times; at a coverage of 93 % fewer of them hold the truth than asked for with P < 1e-6.
+
+    An interval that trusts the jackknife at the cap has no width there.
+    """
+    rng = np.random.default_rng(16)
+    mean, truth = np.array([1.0, 0.0]), np.array([np.sqrt(0.951), np.sqrt(0.049)])
+    nsr = 2 * 0.3**2
+    expected = 0.95 * nsr / (0.951 - 0.95) / (0.95 * nsr / 0.05)
+    holding, widths = 0, []
+    for _ in range(40):
+        ours = synthetic(rng, mean, per_block=100, noise=0.3, truth=truth)
+        theirs = replace(synthetic(rng, mean, per_block=100, noise=0.3), constant=1.0)
+        interval = ratio_interval([ours], [theirs], "b95")
+        holding += interval.low <= expected <= interval.high
+        widths.append(interval.high / interval.low)
+    assert holding >= stats.binom.ppf(1e-6, 40, 0.93)
+    assert min(widths) > 3
+
+
 LARGE = replace(SUITES.get("quick"), pairs=((8, 2),), num_groups=3200)
 
 
