@@ -106,7 +106,7 @@ def test_finished_repeats_are_not_measured_again(
 
 def test_bars_take_the_extremes() -> None:
     rows = [{"figure": figure, "coverage": value} for figure, value in (("nsr", 0.93), ("variance_ratio", 0.97))]
-    rows += [{"figure": "b95_ratio", "coverage": 0.2}]
+    rows += [{"figure": "nsr of one bandit", "coverage": 0.2}]
     low, high = interval_coverage.bars(rows)
     assert (low.found, high.found) == (0.93, 0.97)
     assert np.all([low.is_met, high.is_met])
