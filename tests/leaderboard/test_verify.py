@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from maxpo_bench import cli
-from maxpo_bench.leaderboard import api, store, suite, table, verify, verify_all
+from maxpo_bench.leaderboard import agreement, api, store, suite, table, verify, verify_all
 from maxpo_bench.leaderboard.contract import CheckResult
 from maxpo_bench.leaderboard.score import ContractFailure, score
 from maxpo_bench.leaderboard.submission import built_in
@@ -59,6 +59,7 @@ def scores(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def small_suite(monkeypatch):
     monkeypatch.setitem(suite.SUITES._entries, "quick-1", small())
+    monkeypatch.setattr(agreement, "RESAMPLES", 19_999)
 
 
 @pytest.fixture
