@@ -122,14 +122,6 @@ def extract(root: Path, files: list[File], folder: Path) -> None:
 
 def check(folder: Path) -> dict[str, Any]:
     """Call `maxpo-bench check` on a folder, whose name the submission must declare; return its verdict."""
-    from maxpo_bench.leaderboard.submission import SubmissionError, read_submission
-
-    try:
-        declared = read_submission(folder).metadata.name
-    except SubmissionError as error:
-        return {"passed": False, "message": readable(str(error)), "report": None}
-    if declared != folder.name:
-        return {"passed": False, "message": f"it declares the name {declared}: name its folder so", "report": None}
     command = [sys.executable, "-P", "-m", "maxpo_bench.cli", "check", str(folder), "--json"]
     try:
         done = subprocess.run(command, capture_output=True, check=False, timeout=CHECK_SECONDS, cwd=folder.parent)
@@ -139,8 +131,11 @@ def check(folder: Path) -> dict[str, Any]:
     try:
         report = json.loads(output)
     except ValueError:
-        report, message = None, output + message
-    return {"passed": done.returncode == 0, "message": message[-SHOWN:].strip(), "report": report}
+        return {"passed": False, "message": (output + message)[-SHOWN:].strip(), "report": None}
+    if report["name"] != folder.name:
+        message = f"it declares the name {readable(report['name'])}: name its folder so"
+    passed = done.returncode == 0 and report["name"] == folder.name
+    return {"passed": passed, "message": message[-SHOWN:].strip(), "report": report}
 
 
 def examine(root: Path, base: str, head: str) -> dict[str, Any]:

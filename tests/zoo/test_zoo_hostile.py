@@ -24,7 +24,7 @@ def limits_for(animal: Animal) -> Limits:
     """Small ones where the verdict is a limit, so that nobody waits; what never answers is not late by chance."""
     if animal.error == "TimeLimit":
         return Limits(call_seconds=1.0)
-    return Limits(cpu_seconds=5.0) if animal.error == "CpuLimit" else CHECK_LIMITS
+    return Limits(cpu_seconds=4.0) if animal.error == "CpuLimit" else CHECK_LIMITS
 
 
 @pytest.fixture

@@ -215,14 +215,14 @@ def test_a_base_that_is_no_commit_is_a_wrong_call(script, repository, base):
     assert not (repository.root / "planted").exists()
 
 
-def test_the_declared_name_is_the_folders(script, tmp_path):
-    folder = tmp_path / "mine"
-    folder.mkdir()
-    (folder / "submission.py").write_text(HONEST)
-    (folder / "submission.toml").write_text(toml("somebody_elses"))
-    verdict = script.check(folder)
+def test_the_declared_name_is_the_folders(script, tmp_path, monkeypatch):
+    report = {"name": "somebody_elses", "contract": []}
+    done = subprocess.CompletedProcess([], 0, json.dumps(report).encode(), b"")
+    monkeypatch.setattr(script.subprocess, "run", lambda *_, **__: done)
+    verdict = script.check(tmp_path / "mine")
     assert not verdict["passed"]
     assert verdict["message"] == "it declares the name somebody_elses: name its folder so"
+    assert script.check(tmp_path / "somebody_elses")["passed"]
 
 
 def test_what_is_printed_cannot_forge_a_log(script):
@@ -244,25 +244,21 @@ def call(repository: Repository, *arguments: str) -> subprocess.CompletedProcess
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_an_honest_entry_passes_in_the_strict_sandbox(strict, repository):
-    repository.add_entry()
-    repository.put("maxpo_bench/__init__.py", "raise SystemExit('the branch shadows the scorer')\n")
-    repository.git("add", "submissions")
-    repository.git("commit", "-q", "-m", "Add")
-    done = call(repository, "main", "--json")
-    assert done.returncode == 0, done.stderr + done.stdout
-    (entry,) = json.loads(done.stdout)["entries"]
-    assert entry["report"]["level"] == "strict"
-
-
-def test_a_faulty_entry_fails_with_its_smallest_example(strict, repository):
-    repository.add_entry(source=POOLS)
+def test_entries_are_checked_in_the_strict_sandbox_by_our_scorer(strict, script, repository):
+    repository.add_entry("honest")
+    repository.add_entry("pooling", POOLS)
     repository.commit()
-    done = call(repository, "main")
+    repository.put("maxpo_bench/__init__.py", "raise SystemExit('the branch shadows the scorer')\n")
+    done = call(repository, "main", "--json")
     assert done.returncode == 1, done.stderr
-    assert "mine (added): does not pass" in done.stdout
-    assert "groups independent" in done.stdout
-    assert "rewards=[[" in done.stdout
+    result = json.loads(done.stdout)
+    honest, pooling = result["entries"]
+    assert (honest["name"], honest["passed"], honest["report"]["level"]) == ("honest", True, "strict"), honest
+    assert (pooling["name"], pooling["passed"]) == ("pooling", False)
+    text = script.describe(result)
+    assert "honest (added): passes\npooling (added): does not pass\n" in text
+    assert "groups independent: a group's answer depends on the other groups" in text
+    assert "rewards=[[" in text
 
 
 def test_a_wrong_call_ends_with_code_two(repository):

@@ -19,16 +19,18 @@ from maxpo_bench.leaderboard.suite import SUITES
 
 TAME = [animal for animal in zoo_table.read() if animal.group != "hostile"]
 SUITE = SUITES.get("full")
-FORESEEING = "rehearses_the_examination"
 IN_SANDBOX = (
-    *("torch_loop", "factory", "binary_only", "folder_entry"),
-    *("raises_at_import", "wakes_late", "modifies_input", "raises_on_constant_group", "caches_by_input"),
-    *("honest_small_or_tied", "honest_in_small_batches", "honest_in_large_batches", "zero"),
+    *("factory", "binary_only"),
+    *("raises_at_import", "wakes_late", "modifies_input", "caches_by_input"),
+    *("honest_small_or_tied", "honest_in_small_batches", "rehearses_the_examination"),
 )
-ONLY_THERE = ("raises_at_import", "wakes_late", "caches_by_input", "honest_in_small_batches", "honest_in_large_batches")
-"""What an import error, a second process and copied answers show."""
+ONLY_THERE = (
+    *("raises_at_import", "wakes_late", "caches_by_input"),
+    *("honest_in_small_batches", "honest_in_large_batches", "rehearses_the_examination"),
+)
+"""What an import error, a second process, copied answers and a secret show."""
 
-IN_PROCESS = [animal for animal in TAME if animal.name not in (*ONLY_THERE, FORESEEING)]
+IN_PROCESS = [animal for animal in TAME if animal.name not in ONLY_THERE]
 pytestmark = pytest.mark.filterwarnings(
     "ignore:std..:UserWarning",  # of a group of one or two, in some of the submissions
     "ignore:invalid value encountered:RuntimeWarning",  # inf - inf, there and in the audit of rows that hold inf
@@ -39,9 +41,6 @@ def parameters(animals):
     return [pytest.param(animal, id=str(animal)) for animal in animals]
 
 
-@pytest.mark.filterwarnings(
-    "ignore:std..:UserWarning", "ignore:invalid value:RuntimeWarning"
-)  # what they do themselves
 @pytest.mark.parametrize("animal", parameters(IN_PROCESS))
 def test_verdicts_in_this_process(animal: Animal, tmp_path):
     path = animal.put(tmp_path, {})
@@ -84,25 +83,9 @@ def test_verdicts_in_the_strict_sandbox(strict, animal: Animal, tmp_path):
 
 
 @pytest.mark.paper
-@pytest.mark.parametrize(
-    "animal", parameters(animal for animal in TAME if animal.name not in (*IN_SANDBOX, FORESEEING))
-)
+@pytest.mark.parametrize("animal", parameters(animal for animal in TAME if animal.name not in IN_SANDBOX))
 def test_all_other_verdicts_in_the_strict_sandbox(strict, animal: Animal, tmp_path):
     assert_checked(animal, tmp_path)
-
-
-@pytest.fixture(scope="module")
-def foreseen(strict, tmp_path_factory):
-    (animal,) = [animal for animal in TAME if animal.name == FORESEEING]
-    return check(animal.put(tmp_path_factory.mktemp("foreseeing"), {}))
-
-
-def test_a_submission_can_rehearse_the_examination(foreseen):
-    assert (foreseen.error, [result.name for result in foreseen.results if result.status == "fail"]) == ("", [])
-
-
-def test_a_submission_cannot_foresee_the_examination(foreseen):
-    assert foreseen.kind == "biased"
 
 
 def noise_of(candidate):
