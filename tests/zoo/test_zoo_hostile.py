@@ -18,6 +18,8 @@ pytestmark = pytest.mark.filterwarnings(
 )
 TOGETHER = [animal for animal in HOSTILE if not animal.alone]
 ALONE = [animal for animal in HOSTILE if animal.alone]
+LIKE_OTHERS = ("aborts", "patches_struct", "prints_without_end", "sleeps_forever", "spends_processor_time")
+"""Those of which another one has the same verdict on the same way: behind the marker `paper`."""
 
 
 def limits_for(animal: Animal) -> Limits:
@@ -77,7 +79,7 @@ def test_what_attacks_by_system_calls_is_refused_and_has_no_effect(bait):
         assert_verdict(animal, *outcomes[animal.name])
 
 
-@pytest.mark.parametrize("animal", ALONE, ids=str)
+@pytest.mark.parametrize("animal", [animal for animal in ALONE if animal.name not in LIKE_OTHERS], ids=str)
 def test_what_ends_blocks_or_confuses_its_process_is_refused_and_has_no_effect(animal, bait, tmp_path):
     report = check(animal.put(tmp_path, bait.words), limits=limits_for(animal))
     assert_report(animal, report)
@@ -85,7 +87,9 @@ def test_what_ends_blocks_or_confuses_its_process_is_refused_and_has_no_effect(a
 
 
 @pytest.mark.paper
-@pytest.mark.parametrize("animal", TOGETHER, ids=str)
+@pytest.mark.parametrize(
+    "animal", [animal for animal in HOSTILE if animal not in ALONE or animal.name in LIKE_OTHERS], ids=str
+)
 def test_each_by_itself_gets_the_same_verdict(animal, bait, tmp_path):
     report = check(animal.put(tmp_path, bait.words), limits=limits_for(animal))
     assert_report(animal, report)

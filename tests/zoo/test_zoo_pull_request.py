@@ -143,7 +143,7 @@ def test_nothing_submitted_is_nothing_wrong(script, checked, repository):
         "submissions/README.md",
         "submissions/mine.py",
         "submissions/Mine/submission.py",
-        "submissions/mine/helper.py",
+        "submissions/mine/pieces.py",
         "submissions/mine/deep/submission.py",
         "submissions/mine/submission.pyc",
         "submissions/mine/.gitattributes",
