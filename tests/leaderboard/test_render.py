@@ -5,6 +5,7 @@ import io
 import json
 import pkgutil
 import re
+from types import ModuleType
 
 import pytest
 from leaderboard_samples import entry, sample_board
@@ -13,6 +14,8 @@ from rich.console import Console
 
 from maxpo_bench import leaderboard
 from maxpo_bench.leaderboard.columns import (
+    CLASS_TITLES,
+    KIND_SIGNS,
     columns,
     format_bias,
     format_cosine,
@@ -21,8 +24,8 @@ from maxpo_bench.leaderboard.columns import (
     format_rank,
     format_ratio,
 )
-from maxpo_bench.leaderboard.entry import PASS_K, Interval, Leaderboard
-from maxpo_bench.leaderboard.render import NOTICE, render_json, render_markdown, render_terminal
+from maxpo_bench.leaderboard.entry import CLASS_OF_KIND, PASS_K, Interval, Leaderboard
+from maxpo_bench.leaderboard.render import KIND_STYLES, NOTICE, render_json, render_markdown, render_terminal
 from maxpo_bench.leaderboard.suite import SUITES
 
 
@@ -102,6 +105,25 @@ def test_terminal_takes_names_literally() -> None:
     assert any("[bold red]x[/bold red]" in line and "…" in line for line in lines)
 
 
+def test_every_kind_and_every_class_is_printed() -> None:
+    """One entry of each kind, and a copy: all six tables, on a terminal and in Markdown."""
+    assert set(KIND_STYLES) == set(KIND_SIGNS) == set(CLASS_OF_KIND)
+    entries = [
+        entry(f"the_{kind}", kind, track="stateful" if kind == "uncertified" else "stateless") for kind in CLASS_OF_KIND
+    ]
+    board = Leaderboard("quick-1", [*entries, entry("the_copy", linked_to="the_exact")], {})
+    assert [one.klass for _, some in board.sections() for one in some].count("stateful") == 1
+    for width in (80, 400):
+        text = "\n".join(printed(board, width))
+        for title in CLASS_TITLES.values():
+            assert title in text
+        for kind, sign in KIND_SIGNS.items():
+            assert f"the_{kind}" in text
+            assert f"{sign} {kind}" in text
+        assert "= the_exact" in text
+    assert "## Stateful" in render_markdown(board)
+
+
 def test_empty_board_says_so() -> None:
     board = Leaderboard("full-1", [], {})
     assert any("No entries yet." in line for line in printed(board, 80))
@@ -177,6 +199,6 @@ def test_intervals_without_ends_show_the_value_only() -> None:
 def test_no_module_hides_a_public_function_of_the_package() -> None:
     for module in pkgutil.iter_modules(leaderboard.__path__):
         importlib.import_module(f"maxpo_bench.leaderboard.{module.name}")
-    assert callable(leaderboard.table)
-    assert callable(leaderboard.score)
-    assert callable(leaderboard.submit)
+    hidden = [name for name in leaderboard.__all__ if isinstance(getattr(leaderboard, name), ModuleType)]
+    assert hidden == []
+    assert callable(leaderboard.check) and callable(leaderboard.submit) and callable(leaderboard.table)
