@@ -201,4 +201,6 @@ def test_no_module_hides_a_public_function_of_the_package() -> None:
         importlib.import_module(f"maxpo_bench.leaderboard.{module.name}")
     hidden = [name for name in leaderboard.__all__ if isinstance(getattr(leaderboard, name), ModuleType)]
     assert hidden == []
-    assert callable(leaderboard.check) and callable(leaderboard.submit) and callable(leaderboard.table)
+    assert callable(leaderboard.check)
+    assert callable(leaderboard.submit)
+    assert callable(leaderboard.table)
