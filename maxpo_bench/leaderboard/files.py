@@ -29,8 +29,8 @@ _REMEDIES = {
 }
 
 
-def _reached(point: str) -> None:
-    """Do nothing. Tests replace it to stop the process at a named point of writing."""
+def reached(point: str) -> None:
+    """Do nothing. Every named point of writing calls it, so that a test can stop the process there."""
 
 
 def publish(path: Path, content: str | bytes) -> None:
@@ -47,19 +47,19 @@ def publish(path: Path, content: str | bytes) -> None:
         make_folder(path.parent)
         descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED, suffix=path.suffix)
         try:
-            _reached("created")
+            reached("created")
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content.encode() if isinstance(content, str) else content)
                 file.flush()
-                _reached("written")
+                reached("written")
                 os.fsync(file.fileno())
             os.chmod(temporary, 0o644)
-            _reached("synced")
+            reached("synced")
             os.replace(temporary, path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _reached("renamed")
+        reached("renamed")
         sync_folder(path.parent)
 
 

@@ -116,7 +116,7 @@ def save(results: Path, scored: ScoredEntry) -> Path:
     with files.locked(path.parent):
         files.clear_unfinished(path.parent)
         _keep_earlier(path)
-        files._reached("kept")
+        files.reached("kept")
         publish(path, content)
     return path
 

@@ -33,7 +33,7 @@ def killed_at(point, act, *arguments):
         if reached == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    files._reached = stop
+    files.reached = stop
     act(*arguments)
 
 
@@ -88,7 +88,7 @@ def test_an_interruption_leaves_no_temporary_file(tmp_path, monkeypatch, point):
         if reached == point:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(files, "_reached", interrupt)
+    monkeypatch.setattr(files, "reached", interrupt)
     with pytest.raises(KeyboardInterrupt):
         store.save(tmp_path, NEW)
     assert not list(path.parent.glob(f"{files.UNFINISHED}*"))
