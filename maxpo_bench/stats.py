@@ -18,6 +18,9 @@ FloatArray = NDArray[np.float64]
 
 DEFAULT_RESAMPLES = 2000
 
+PAIRS_AT_ONCE = 2048
+"""Differences that are resampled at once: 32 MB for each array of all resamples."""
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -216,12 +219,16 @@ def _simultaneous_differences(
     squares = centred**2
     error = np.sqrt(squares.mean(axis=1) / (columns - 1))
     weights = rng.multinomial(columns, np.full(columns, 1 / columns), size=resamples) / columns
-    shift = weights @ centred.T
-    variance = weights @ squares.T - shift**2
-    variance[variance <= 1e-14 * squares.max(axis=1)] = 0.0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.abs(shift) / np.sqrt(variance / (columns - 1))
-    largest = np.sort(np.nan_to_num(statistic, nan=0.0, posinf=np.inf).max(axis=1))
+    largest = np.zeros(resamples)
+    for start in range(0, len(centred), PAIRS_AT_ONCE):
+        part = slice(start, start + PAIRS_AT_ONCE)
+        shift = weights @ centred[part].T
+        variance = weights @ squares[part].T - shift**2
+        variance[variance <= 1e-14 * squares[part].max(axis=1)] = 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            statistic = np.abs(shift) / np.sqrt(variance / (columns - 1))
+        largest = np.maximum(largest, np.nan_to_num(statistic, nan=0.0, posinf=np.inf).max(axis=1))
+    largest.sort()
     critical = largest[min(resamples - 1, int(np.ceil(confidence * (resamples + 1))) - 1)]
     return mean, error, float(critical)
 

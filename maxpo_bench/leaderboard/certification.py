@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -71,10 +73,31 @@ def contradicted_at(candidate: Candidate, certificate: Certificate, suite: Suite
         if not candidate.supports(n, k) or (n, k) in certificate.pairs:
             continue
         draws = noise_rows(rng, candidate.metadata.domain, DRAWS_OF_CHECK, n + 1)
+        if candidate.metadata.domain == "real":
+            returns = rng.geometric(0.02, size=(DRAWS_OF_CHECK // 4, n + 1)).astype(np.float64)  # as in a maze
+            draws = np.concatenate([draws, returns])
         broken = _broken(candidate, k, draws, 1.0 if certificate.kind == "exact" else None, rng)
         if broken:
             return broken
     return ""
+
+
+def contradicted_in_training(candidate: Candidate, constant: float, k: int, steps: Sequence[Array]) -> str:
+    """The same on rewards that came up in training, so that no other answers are given there.
+
+    Args:
+        candidate: the estimator.
+        constant: its certified c at the (n, K) of the training.
+        k: that K.
+        steps: rewards [runs, n] of pairs of consecutive steps, one pair after the other: a step's n rewards and one of
+            the next step's are n + 1 returns of, nearly, one policy.
+    """
+    rng = np.random.default_rng(derive_seed(0, "training", candidate.digest, candidate.secret))
+    draws = []
+    for first, second in zip(steps[::2], steps[1::2], strict=False):
+        run, extra = rng.integers(len(first)), rng.integers(first.shape[1])
+        draws.append(np.append(first[run], second[run, extra]))
+    return _broken(candidate, k, rng.permutation(np.array(draws), axis=1), constant, rng) if draws else ""
 
 
 def _broken(candidate: Candidate, k: int, draws: Array, constant: float | None, rng: np.random.Generator) -> str:

@@ -86,7 +86,7 @@ def _call(candidate: Candidate, rewards: Tensor, k: int) -> Tensor:
             f"returned shape {list(result.shape)} for rewards of shape {list(rewards.shape)}, k={k}; "
             "one advantage per reward is expected"
         )
-    return result.detach()
+    return result.detach().clone()  # a function may keep its answer and change it later
 
 
 def _close(left: Tensor, right: Tensor) -> bool:

@@ -106,8 +106,8 @@ class Entry:
         suite: name of a suite in `SUITES`; tables of different suites are never mixed.
         origin: ``built-in`` or ``submission``.
         status: ``self-run``, ``verified`` (rerun by somebody else with later seeds), ``disputed`` or ``withdrawn``.
-        kind: the certificate: ``exact``, ``proportional``, ``direction``, ``biased`` or ``null``; ``uncertified`` for an
-            estimator with a state, whose expectation on single groups does not exist.
+        kind: the certificate: ``exact``, ``proportional``, ``direction``, ``biased`` or ``null``; ``uncertified`` for
+            an estimator with a state, whose expectation on single groups does not exist.
         track: ``stateless`` (the answer to a group depends on nothing else) or ``stateful``.
         linked_to: name of the entry of which this is a rescaled copy; such an entry stands among the copies, unranked.
         b95_ratio: the headline. Groups per step needed for 95 % of the exact-gradient step, relative to ``ei_l2o``,
@@ -124,8 +124,8 @@ class Entry:
         learning: return on the maze after training, interquartile mean over seeds.
         learning_rate: the step size that the tuning chose.
         pass_at_k: for k in `PASS_K`; all None until a language model was trained with the estimator.
-        lm_gain: pass@64 of the tiny language model minus that of the frozen run of ``ei_l2o`` on the same seeds, a share
-            in [-1, 1].
+        lm_gain: pass@64 of the tiny language model minus that of the frozen run of ``ei_l2o`` on the same seeds, a
+            share in [-1, 1].
         scale: declared factor before the sum of advantages: ``K/n`` or ``1``.
         domain: rewards it is defined for: ``real`` or ``binary``.
         paper: where it was published, free text.
@@ -212,8 +212,8 @@ class Entry:
     def klass(self) -> Class:
         """The table it belongs to.
 
-        ``main`` (exact, proportional), ``direction``, ``biased``, ``stateful``, ``copy`` (linked to another entry, whatever its
-        certificate) or ``null`` (linked or not).
+        ``main`` (exact, proportional), ``direction``, ``biased``, ``stateful``, ``copy`` (linked to another entry,
+        whatever its certificate) or ``null`` (linked or not).
         """
         own = CLASS_OF_KIND[self.kind]
         return "copy" if self.linked_to is not None and own != "null" else own

@@ -26,8 +26,8 @@ from maxpo_bench.leaderboard.suite import FAMILIES
 from maxpo_bench.sandbox import Answer, BadAnswer, EstimatorError, Level, Limits, SandboxError, Worker
 
 Array = NDArray[np.float64]
-CHECK_LIMITS = Limits(cpu_seconds=60.0, call_seconds=10.0)
-SCORE_LIMITS = Limits(cpu_seconds=1800.0, call_seconds=60.0)
+CHECK_LIMITS = Limits(cpu_seconds=60.0, call_seconds=10.0, total_seconds=120.0)
+SCORE_LIMITS = Limits(cpu_seconds=1800.0, call_seconds=60.0, total_seconds=3600.0)
 VALUES_PER_CALL = 2**16
 """Rewards in one call of a worker: larger batches are cut, so that the limit of a call is one of a bounded amount."""
 

@@ -41,8 +41,9 @@ class KeptRows:
     def add(self, rows: Array, answers: Array, k: int, dtype: str) -> None:
         """Keep some of the rows [groups, n] of one call with the answers to them."""
         sample = self._samples.setdefault((rows.shape[1], k, dtype), _Sample())
-        wanted = self._rng.binomial(min(ROWS_PER_CALL, len(rows)), sample.share)
-        for row in self._rng.choice(len(rows), size=wanted, replace=False):
+        finite = np.flatnonzero(np.isfinite(rows).all(axis=1))  # of NaN and inf nothing is promised
+        wanted = self._rng.binomial(min(ROWS_PER_CALL, len(finite)), sample.share)
+        for row in self._rng.choice(finite, size=wanted, replace=False):
             sample.rows.append(rows[row].copy())
             sample.answers.append(answers[row].copy())
         if len(sample.rows) > MOST_ROWS:
@@ -86,7 +87,8 @@ def _different(before: Array, after: Array, tolerance: float) -> NDArray[np.bool
     """Which rows [rows] got another answer; rounding may differ with the size of the batch."""
     same_gaps = (np.isfinite(before) == np.isfinite(after)).all(axis=1)
     size = np.maximum(np.nan_to_num(np.abs(before)).max(axis=1), np.nan_to_num(np.abs(after)).max(axis=1))
-    apart = np.nan_to_num(np.abs(before - after), posinf=0.0).max(axis=1)
+    with np.errstate(invalid="ignore"):  # inf - inf, where both answers are
+        apart = np.nan_to_num(np.abs(before - after), posinf=0.0).max(axis=1)
     return ~same_gaps | (apart > tolerance * size)
 
 

@@ -195,7 +195,8 @@ def noise_metrics(sums: BlockSums, weights: Array) -> NoiseMetrics:
 def usable(noise: Sequence[BlockSums | None]) -> list[BlockSums] | None:
     """Return the sums of every bandit, or None where one is missing or too noisy for the number of its groups.
 
-    Where the squared norm of E[g] is not certified it is estimated, which takes max(1000, 50 NSR) groups.
+    Where the squared norm of E[g] is not certified it is estimated, which takes max(1000, 50 NSR) groups. Where it is,
+    the sampled second moment must exceed it, also without any one block: what does not is no variance.
     """
     found: list[BlockSums] = []
     for sums in noise:
@@ -205,6 +206,8 @@ def usable(noise: Sequence[BlockSums | None]) -> list[BlockSums] | None:
             nsr = float(noise_metrics(sums, np.ones((1, len(sums.dot)))).nsr[0])
             if np.isfinite(nsr) and required_groups(nsr) > sums.num_groups:
                 return None
+        elif not (noise_metrics(sums, jackknife_weights(len(sums.dot))).variance > 0.0).all():
+            return None
         found.append(sums)
     return found
 

@@ -18,7 +18,7 @@ import torch
 
 import maxpo_bench
 from maxpo_bench.estimators import Estimator
-from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_on
+from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_in_training, contradicted_on
 from maxpo_bench.leaderboard.contract import CheckResult, audit, check_contract
 from maxpo_bench.leaderboard.cost import measure_cost
 from maxpo_bench.leaderboard.entry import ETA_GROUPS, Entry, Interval
@@ -34,6 +34,7 @@ from maxpo_bench.leaderboard.noise import (
     ratio_interval,
     usable,
 )
+from maxpo_bench.leaderboard.step_recorder import StepRecorder
 from maxpo_bench.leaderboard.store import ScoredEntry
 from maxpo_bench.leaderboard.submission import Candidate, declared_estimator
 from maxpo_bench.leaderboard.suite import Suite
@@ -66,6 +67,7 @@ SCORED_BY = (
             "noise",
             "score",
             "source",
+            "step_recorder",
             "submission",
             "suite",
         )
@@ -124,14 +126,18 @@ def score(
     unlike = _unlike_elsewhere(candidate, certificate, suite, salt) if certificate else ""
     constants = certificate.constants if certificate and not unlike else {}
     noise, broken = measure_noise(candidate, constants, suite, salt, report)
+    stepped = replace(candidate, build=partial(_in_steps, candidate)) if candidate.is_stateful else candidate
+    known = knows_the_groups(stepped, constants, suite, noise, lambda done: report("fresh groups", done))
+    contract.append(CheckResult(KNOWS_GROUPS, "fail" if known else "pass", known))
+    _refuse_failed(candidate.name, contract)
+    mazes, steps = f"{suite.name} {salt}" if salt else suite.name, StepRecorder(candidate)
+    learning = measure_learning(steps.candidate, mazes, suite.maze, lambda done: report("learning", done))
+    constant = constants.get((suite.maze.n, suite.maze.k))
+    if constant is not None and not broken:
+        broken = contradicted_in_training(candidate, constant, suite.maze.k, steps.kept)
     kind, contradiction = certificate.kind if certificate else "uncertified", unlike or broken
     if contradiction:
         kind, noise = "biased", [None if sums is None else replace(sums, constant=None) for sums in noise]
-    known = knows_the_groups(candidate, constants, suite, noise)
-    contract.append(CheckResult(KNOWS_GROUPS, "fail" if known else "pass", known))
-    _refuse_failed(candidate.name, contract)
-    mazes = f"{suite.name} {salt}" if salt else suite.name
-    learning = measure_learning(candidate, mazes, suite.maze, lambda done: report("learning", done))
     report("cost", 0.0)
     cost = measure_cost(candidate, REFERENCE)
     entry = _entry(candidate, suite, certificate, noise, learning, cost)

@@ -3,10 +3,12 @@
 ``verification.json`` is a list to which every verification is appended, ``withdrawal.json`` says since when and why an
 entry is withdrawn. Neither is ever deleted by this package.
 
-A verification speaks of the numbers that it compared: when they change, because the version was scored again, it stays
-in the list and no longer counts. Of those that count, the first that disagrees makes the entry *disputed*, and
-`CLEARED_BY` later ones in a row that agree, each with a beacon of its own, make it *verified* again: a false alarm can
-be cleared, and nobody clears a true one by trying once more.
+A verification speaks of the file that it compared: when that changes, because the version was scored again or somebody
+wrote into it, it stays in the list and no longer makes the entry verified. Of those that count, the first that disagrees
+makes the entry *disputed*, and `CLEARED_BY` later ones in a row that agree, each with a beacon of its own, make it
+*verified* again: a false alarm can be cleared, and nobody clears a true one by trying once more. Nor by changing
+something: a dispute outlives a new score of the same version until as many agree with that, and a new version of the
+name (`carried`) until a verification agrees with it; so does a withdrawal.
 """
 
 from __future__ import annotations
@@ -96,16 +98,11 @@ class Withdrawal:
 
 
 def measured_digest(scored: ScoredEntry) -> str:
-    """Hash of what a verification compares: certificate, block sums and returns; neither date nor cost."""
-    learning = scored.learning or {}
-    content = {
-        "kind": scored.entry.kind,
-        "submission": scored.entry.submission_hash,
-        "noise": [None if sums is None else sums.to_dict() for sums in scored.noise],
-        "learning": [learning.get("learning_rate"), learning.get("returns")],
-    }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    """Hash of everything that a score's file says: columns, block sums, returns, metadata, and what computed it.
+
+    Of all of it the table or a page shows something, so that nothing can be changed under a verification.
+    """
+    return hashlib.sha256(scored.encoded().encode()).hexdigest()
 
 
 def verifications(folder: Path) -> list[Verification]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import secrets
+import time
 import weakref
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -115,6 +116,7 @@ class Worker:
     def _start(self) -> None:
         self.protections: tuple[str, ...] = ()
         self.has_factory = False
+        self._spent_seconds = 0.0
         self._process = Process()
         self._finalizer = weakref.finalize(self, self._process.end)
         try:
@@ -192,11 +194,22 @@ class Worker:
 
         payload = array.data.cast("B") if array.size else b""
         seconds = self._limits.call_seconds if timeout is None else _checked_seconds(timeout)
+        started = time.monotonic()
         reply, data = self._exchange(request, payload, longest, seconds, "to answer")
+        self._spend(time.monotonic() - started)
         if reply.kind != Kind.VALUES:
             raise self._reported(reply, data)
         values = np.frombuffer(data, dtype=np.float64).reshape(array.shape)
         return Answer(values, DTYPES[reply.dtype], bool(reply.flags & INPUT_CHANGED))
+
+    def _spend(self, seconds: float) -> None:
+        """Count the time of a call; end the worker if all of them together have taken too long."""
+        self._spent_seconds += seconds
+        if self._spent_seconds > self._limits.total_seconds:
+            self.close()
+            raise TimeLimit(
+                f"{self._filename} took longer than {self._limits.total_seconds:g} seconds for all its answers together"
+            )
 
     def _exchange(
         self,

@@ -16,6 +16,8 @@ class Limits:
         cpu_seconds: processor time of the whole worker, its start (about two seconds, torch's import) included. The
             kernel keeps it, to full seconds above.
         call_seconds: wall-clock time of one call, kept by the parent.
+        total_seconds: wall-clock time of all calls together, kept by the parent: a function that sleeps a little in
+            each of a thousand calls uses no processor time.
         startup_seconds: wall-clock time from the start until the submission is loaded, kept by the parent.
         memory_bytes: address space that the submission may take beyond what Python, NumPy and torch have mapped by the
             time it is loaded. Counted so because a build of torch for CUDA maps several GiB that it never touches.
@@ -27,6 +29,7 @@ class Limits:
 
     cpu_seconds: float = 120.0
     call_seconds: float = 20.0
+    total_seconds: float = 600.0
     startup_seconds: float = 30.0
     memory_bytes: int = 4 * GIB
 

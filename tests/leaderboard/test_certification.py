@@ -2,13 +2,22 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from maxpo_bench.estimators import ei, ei_l1o, ei_l2o, l2o_baseline
-from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_at, contradicted_on
-from maxpo_bench.leaderboard.foreseen import knows_the_groups
+from maxpo_bench.leaderboard.certification import (
+    certify_candidate,
+    contradicted_at,
+    contradicted_in_training,
+    contradicted_on,
+)
+from maxpo_bench.leaderboard.foreseen import _score, knows_the_groups
+from maxpo_bench.leaderboard.learning import measure_learning
+from maxpo_bench.leaderboard.noise import measure
 from maxpo_bench.leaderboard.score import measure_noise
+from maxpo_bench.leaderboard.step_recorder import StepRecorder
 from maxpo_bench.leaderboard.submission import Metadata, built_in, from_function
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.moments import certify
@@ -107,7 +116,51 @@ def test_groups_that_are_known_are_told_from_fresh_ones(factor, found):
     noise, _ = measure_noise(one, {}, suite)
     message = knows_the_groups(one, {}, suite, noise)
     assert bool(message) is found
-    assert not found or "times that on fresh groups of the same 32 bandits" in message
+    assert not found or "on the suite's public groups" in message
+
+
+def test_knowledge_of_a_single_bandit_is_enough():
+    """It answers the known groups of one bandit of 32 with less noise."""
+    function = Remembers(0.6)
+    suite = replace(SUITE, num_groups=640, pairs=((16, 4), (8, 4)))
+    one = replace(candidate(function), secret="unforeseen")
+    only = suite.instances()[9]
+    measure(one, None, suite, only)
+    function.cheats = True
+    noise, _ = measure_noise(one, {}, suite)
+    assert f"on {only.name} the mean of ||g_hat||^2" in knows_the_groups(one, {}, suite, noise)
+
+
+def test_heavy_tails_are_no_knowledge():
+    """Block sums of groups of which one in ten thousand is a million times as large: none of 200 is accused."""
+    rng = np.random.default_rng(0)
+    for _ in range(200):
+        known, fresh = 1.0 + 1e6 * rng.binomial(1000, 1e-4, size=(2, 64, 16)) / 1000
+        scores = [_score(*pair) for pair in zip(known, fresh, strict=True)]
+        assert max(map(abs, scores)) < 6.5
+        assert abs(sum(scores)) / 8 < 5.6
+
+
+def test_blocks_of_zeros_differ_from_others():
+    assert _score(np.zeros(16), np.zeros(16)) == 0.0
+    assert _score(np.zeros(16), np.ones(16)) == -np.inf
+
+
+def plays_along(rewards, k):
+    """EI+L2O, but on rewards like the maze's returns the mean's gradient."""
+    returns = ((rewards == rewards.round()) & (rewards > 1)).all(-1, keepdim=True)
+    return torch.where(returns, rewards - rewards.mean(-1, keepdim=True), ei_l2o(rewards, k))
+
+
+def test_another_objective_in_the_maze_is_found():
+    maze = SUITES.get("quick").maze
+    for function, found in ((ei_l2o, False), (plays_along, True)):
+        steps = StepRecorder(candidate(function))
+        measure_learning(steps.candidate, "test", replace(maze, iterations=140, length=30))
+        assert len(steps.kept) >= 4
+        message = contradicted_in_training(candidate(function), 1.0, maze.k, steps.kept)
+        assert bool(message) is found
+    assert contradicted_at(candidate(plays_along), certify_candidate(candidate(ei_l2o)), SUITE)
 
 
 def test_a_certificate_follows_from_the_secret_too():

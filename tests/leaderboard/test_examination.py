@@ -105,6 +105,16 @@ def test_an_error_of_the_worker_is_the_one_that_is_raised():
         check_contract(candidate)
 
 
+def test_sleeping_a_little_in_every_call_is_no_way_round_the_limits():
+    text = "import time\ndef advantages(rewards, k):\n    time.sleep(0.05)\n    return rewards\n"
+    limits = Limits(call_seconds=10.0, total_seconds=0.5)
+    with (
+        pytest.raises(TimeLimit, match="for all its answers together"),
+        open_submission(submission(text), level=LEVEL, limits=limits) as candidate,
+    ):
+        check_contract(candidate)
+
+
 def test_an_exception_leaves_the_worker_usable():
     text = "def advantages(rewards, k):\n    if k == 3:\n        raise RuntimeError('no three')\n    return rewards\n"
     with opened(text) as candidate:

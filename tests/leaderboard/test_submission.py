@@ -1,3 +1,5 @@
+import os
+
 import pytest
 import torch
 
@@ -97,6 +99,13 @@ def test_faulty_toml_is_refused_with_the_reason(tmp_path, toml, words):
     write(tmp_path, GOOD, "submission.py")
     (tmp_path / "submission.toml").write_text(toml)
     with pytest.raises(SubmissionError, match=words):
+        load_submission(tmp_path)
+
+
+def test_a_pipe_in_place_of_a_file_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "submission.py").symlink_to("pipe")
+    with pytest.raises(SubmissionError, match="no such Python file"):
         load_submission(tmp_path)
 
 
