@@ -34,7 +34,7 @@ FALSE_ALARM = 5e-4
 METRICS = ("B95 ratio", "solved", "variance ratio", "NSR", "maze return")
 """What is compared with an error."""
 LEVEL = FALSE_ALARM / len(METRICS)
-DECIDED = 6.0
+DECIDED = 10.0
 ROUNDING = 1e-6
 """Relative differences below this are rounding: block sums are stored with eight digits."""
 RESAMPLES = 99_999
