@@ -74,7 +74,7 @@ def contradicted_at(candidate: Candidate, certificate: Certificate, suite: Suite
             continue
         draws = noise_rows(rng, candidate.metadata.domain, DRAWS_OF_CHECK, n + 1)
         if candidate.metadata.domain == "real":
-            returns = rng.geometric(0.02, size=(DRAWS_OF_CHECK // 4, n + 1)).astype(np.float64)  # as in a maze
+            returns = rng.geometric(0.01, size=(DRAWS_OF_CHECK, n + 1)).astype(np.float64)  # as in a maze
             draws = np.concatenate([draws, returns])
         broken = _broken(candidate, k, draws, 1.0 if certificate.kind == "exact" else None, rng)
         if broken:
