@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
+from maxpo_bench.commands.progress import staged
 from maxpo_bench.leaderboard.admission import CheckReport, check
 from maxpo_bench.leaderboard.contract import CheckResult
+from maxpo_bench.leaderboard.duration import CallTime
+from maxpo_bench.leaderboard.examination import SCORE_LIMITS
 from maxpo_bench.sandbox import Level
+
+LONG_SECONDS = 180.0
+"""A score that takes longer is announced."""
+
+SHOWN_NUMBERS = 8
 
 
 def run_check(
     path: Path, *, suite: str, overrides: dict[str, Any], level: Level, as_json: bool, quiet: bool = False
 ) -> int:
-    """Check a submission and print what was found; return 0 if it would be scored, else 1."""
-    report = check(path, level=level, suite=suite, **overrides)
+    """Check a submission and print what was found; return 0 if it would be scored, else 1.
+
+    Raises:
+        FileNotFoundError: there is nothing of that name.
+    """
+    if not quiet:
+        warn_if_not_strict(level)
+    with staged(quiet=quiet) as progress:
+        report = check(path, level=level, suite=suite, progress=progress, **overrides)
     if as_json:
         from maxpo_bench.cli.shared import print_json
 
@@ -33,18 +50,49 @@ def print_report(report: CheckReport) -> None:
     print(f"Sandbox: {report.level}" + (f" ({', '.join(report.protections)})" if report.protections else ""))
     print_results(report.results)
     if report.error:
-        print(f"{report.error_kind}: {report.error}")
+        print(f"{report.error_kind}: {cut_rows(report.error)}")
     if report.certificate:
         print(report.certificate.explain())
     if report.contradiction:
-        print(f"Contradicted: {report.contradiction}")
+        print(f"Contradicted: {cut_rows(report.contradiction)}")
+    for line in (*time_needed(report.calls), *to_fill_in(report.unfinished)):
+        print(line)
     print(verdict(report))
 
 
 def print_results(results: list[CheckResult]) -> None:
     """One line per contract test."""
     for result in results:
-        print(f"  {result.status:4}  {result.name}{': ' + result.message if result.message else ''}")
+        print(f"  {result.status:4}  {result.name}{': ' + cut_rows(result.message) if result.message else ''}")
+
+
+def cut_rows(text: str) -> str:
+    """Return a message with every long list of numbers cut after the first `SHOWN_NUMBERS`."""
+    first = rf"(?:[^\[\],]+, ){{{SHOWN_NUMBERS}}}"
+    return re.sub(rf"\[({first})[^\[\]]*\]", r"[\1...]", text)
+
+
+def time_needed(calls: CallTime | None) -> list[str]:
+    """Say what a call takes and what a score will, where that is more than a few minutes."""
+    if calls is None or calls.score_seconds < LONG_SECONDS:
+        return []
+    line = (
+        f"Time: {calls.seconds:.2g} s for a call on {calls.groups} groups of {calls.n} (K = {calls.k}); the calls of "
+        f"`submit` will take about {_minutes(calls.score_seconds)}"
+    )
+    limit = SCORE_LIMITS.cpu_seconds
+    if calls.score_seconds < limit:
+        return [line + "."]
+    return [f"{line}, and {_minutes(limit)} are allowed: make it faster (work on all groups of a call at once)."]
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
+
+
+def to_fill_in(unfinished: tuple[str, ...]) -> list[str]:
+    """Say what its row in the table will lack."""
+    return [f"To fill in: {'; '.join(unfinished)}."] if unfinished else []
 
 
 def verdict(report: CheckReport) -> str:
@@ -61,7 +109,7 @@ def next_step(report: CheckReport, path: Path, suite: str) -> str:
     """What to do now."""
     if not report.passed:
         return "Nothing was scored or stored. Mend the file and check it again."
-    return f"Nothing was scored or stored. Next: maxpo-bench submit {path} --suite {suite}"
+    return f"Nothing was scored or stored. Next: maxpo-bench submit {shlex.quote(str(path))} --suite {suite}"
 
 
 def warn_if_not_strict(level: Level) -> None:

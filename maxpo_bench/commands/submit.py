@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
-from maxpo_bench.commands.check import print_report, print_results, warn_if_not_strict
+from maxpo_bench.commands.check import cut_rows, print_report, to_fill_in, warn_if_not_strict
 from maxpo_bench.commands.leaderboard import COMMITTED, TABLE
 from maxpo_bench.commands.progress import staged
 from maxpo_bench.leaderboard import api
-from maxpo_bench.leaderboard.admission import check
+from maxpo_bench.leaderboard.admission import check, unfinished
 from maxpo_bench.leaderboard.board import scored_otherwise
-from maxpo_bench.leaderboard.contract import CheckResult
 from maxpo_bench.leaderboard.score import REFERENCE, ContractFailure, scorer_hash
-from maxpo_bench.leaderboard.source import read_submission
+from maxpo_bench.leaderboard.source import KEYS, read_submission
 from maxpo_bench.leaderboard.store import load_all, path_of
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.sandbox import Level
@@ -35,12 +35,16 @@ def run_submit(
     if not quiet:
         warn_if_not_strict(level)
     if dry_run:
-        return _dry_run(path, suite, results, overrides, level, as_json=as_json)
+        return _dry_run(path, suite, results, overrides, level, as_json=as_json, quiet=quiet)
+    if not quiet:
+        declared = {key: value for key, value in overrides.items() if key in KEYS}
+        for line in to_fill_in(unfinished(read_submission(path, **declared).metadata)):
+            print(f"note: {line}", file=sys.stderr)
     try:
         with staged(quiet=quiet) as progress:
             done = api.submit(path, suite=suite, results=results, level=level, progress=progress, **overrides)
     except ContractFailure as failure:
-        print(failure, file=sys.stderr)
+        print(cut_rows(str(failure)), file=sys.stderr)
         return 1
     if as_json:
         from maxpo_bench.cli.shared import print_json
@@ -53,9 +57,19 @@ def run_submit(
     return 0
 
 
-def _dry_run(path: Path, suite: str, results: Path, overrides: dict[str, Any], level: Level, *, as_json: bool) -> int:
+def _dry_run(
+    path: Path,
+    suite: str,
+    results: Path,
+    overrides: dict[str, Any],
+    level: Level,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> int:
     """Check, and say what a submission would do: nothing is scored or written."""
-    report = check(path, level=level, suite=suite, **overrides)
+    with staged(quiet=quiet) as progress:
+        report = check(path, level=level, suite=suite, progress=progress, **overrides)
     plan = _plan(path, suite, results, overrides) if report.passed else {}
     if as_json:
         from maxpo_bench.cli.shared import print_json
@@ -75,38 +89,62 @@ def _plan(path: Path, suite: str, results: Path, overrides: dict[str, Any]) -> d
     stored = load_all(results, chosen.name)
     reference = next((item.entry for item in stored if item.entry.name == REFERENCE), None)
     target = path_of(results, chosen.name, submission.name, submission.digest)
-    state = "not scored: run `maxpo-bench leaderboard --score` first"
-    if reference is not None:
-        state = "current" if reference.scorer.get("source") == scorer_hash() else "scored by other code"
+    state, version = "current", "new"
+    if target.is_file():
+        version = "scored before"
+    elif any(item.entry.name == submission.name for item in stored):
+        version = "a new version of an entry of this name: say --replace"
+    if reference is None:
+        state = f"not scored, and scores are relative to it. First: {_rescore(chosen.name, results)}"
+    elif reference.scorer.get("source") != scorer_hash():
+        state = (
+            "scored by other code than this. Entries are ranked only beside scores of the same code, so this one would "
+            f"be listed without a rank. First: {_rescore(chosen.name, results)}"
+        )
     return {
         "Suite": f"{chosen.name}, {len(chosen.instances())} bandits of {chosen.num_groups} groups, the maze",
         "Reference": f"{REFERENCE}, {state}",
-        "Entry": f"{submission.name}, {'scored before' if target.is_file() else 'new'}",
+        "Entry": f"{submission.name}, {version}",
         "Stored at": str(target),
     }
 
 
+def _flags(suite: str, results: Path) -> str:
+    return f"--suite {suite} --results {shlex.quote(str(results))}"
+
+
+def _rescore(suite: str, results: Path) -> str:
+    """The command that brings the built-in scores up to date."""
+    return f"maxpo-bench leaderboard --score {_flags(suite, results)} (two minutes)"
+
+
 def _print_result(done: api.Submitted, results: Path) -> None:
+    """The entry between its neighbours, then what it is, its rank, and where it lies."""
     from rich.console import Console
 
-    from maxpo_bench.leaderboard.render import render_terminal
+    from maxpo_bench.leaderboard.render import render_place
 
     entry = next(item for item in done.board.entries if item.name == done.scored.entry.name)
-    print("Contract tests:")
-    print_results([CheckResult(**result) for result in done.scored.contract])
-    print(f"\nSandbox: {entry.sandbox}\nCertificate: {entry.kind}")
+    Console().print(render_place(done.board, entry.name))
+    print()
+    tests = done.scored.contract
+    for result in tests:
+        if result["status"] != "pass":
+            print(f"{result['status']}: {result['name']}: {cut_rows(result['message'])}")
+    passed = sum(result["status"] == "pass" for result in tests)
+    print(f"Contract tests: {passed} passed. Certificate: {entry.kind}. Sandbox: {entry.sandbox}.")
     if entry.extra.get("contradicted"):
-        print(f"Contradicted: {entry.extra['contradicted']}")
-    Console().print(render_terminal(done.board))
+        print(f"Contradicted: {cut_rows(str(entry.extra['contradicted']))}")
     b95 = entry.b95_ratio
     if b95.value is not None:
-        print(f"\n{entry.name}: B95 {b95.value:.3g} [{b95.low:.3g}, {b95.high:.3g}] times that of {REFERENCE}")
+        print(f"{entry.name}: B95 {b95.value:.3g} [{b95.low:.3g}, {b95.high:.3g}] times that of {REFERENCE}")
     print(placement(entry.name, done, results))
     print(f"Stored: {done.path}")
-    flags = f"--suite {entry.suite} --results {results}"
+    flags = _flags(entry.suite, results)
+    print(f"Board:  maxpo-bench leaderboard {flags}")
     print(f"Page:   maxpo-bench leaderboard {flags} --html page")
     if entry.suite == COMMITTED and (results / TABLE).is_file():
-        print(f"Table:  maxpo-bench leaderboard {flags} --markdown > {results / TABLE}")
+        print(f"Table:  maxpo-bench leaderboard {flags} --markdown > {shlex.quote(str(results / TABLE))}")
 
 
 def placement(name: str, done: api.Submitted, results: Path) -> str:
@@ -121,8 +159,7 @@ def placement(name: str, done: api.Submitted, results: Path) -> str:
     if rank is None and name in scored_otherwise(load_all(results, entry.suite)):
         return (
             f"{name} was scored by other code than the stored {REFERENCE}: listed, unranked. Bring the built-in "
-            "scores up to date in two minutes: "
-            f"maxpo-bench leaderboard --suite {entry.suite} --results {results} --score"
+            f"scores up to date: {_rescore(entry.suite, results)}"
         )
     if rank is None:
         return f"{name} is not defined on every bandit of the suite, or too noisy to be measured: listed, unranked."

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_at
 from maxpo_bench.leaderboard.contract import CheckResult, audit, check_contract
+from maxpo_bench.leaderboard.duration import CallTime, measure_calls
 from maxpo_bench.leaderboard.examination import CHECK_LIMITS, open_submission
-from maxpo_bench.leaderboard.source import Submission, SubmissionError, read_submission
+from maxpo_bench.leaderboard.source import Metadata, Submission, SubmissionError, read_submission
 from maxpo_bench.leaderboard.suite import SUITES, Suite
 from maxpo_bench.moments import Certificate, CertificateError
 from maxpo_bench.sandbox import Level, Limits, SandboxError
+
+Progress = Callable[[str, float], None]
+STAGES = ("contract tests", "timing", "certificate", "suite's sizes", "asking again")
+PLACEHOLDER = "say here, in one line, what your advantage is"
+"""Words of the summary in the folder that `maxpo-bench new` makes."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +37,9 @@ class CheckReport:
         contradiction: how the answers at the suite's (n, K) contradict the certificate; "" if they do not.
         error: why it could not be checked to the end, fit for its author; "" if it was.
         error_kind: name of that error's class.
-        seconds: how long it took.
+        unfinished: what a reader of the table will look for in vain; excludes nobody here.
+        calls: how long its calls took, and what follows for a score; None where that was not reached.
+        seconds: how long the check took.
     """
 
     name: str
@@ -42,6 +51,8 @@ class CheckReport:
     contradiction: str = ""
     error: str = ""
     error_kind: str = ""
+    unfinished: tuple[str, ...] = ()
+    calls: CallTime | None = None
     seconds: float = 0.0
 
     @property
@@ -69,8 +80,18 @@ class CheckReport:
             "contradiction": self.contradiction,
             "error": self.error,
             "error_kind": self.error_kind,
+            "unfinished": list(self.unfinished),
+            "calls": asdict(self.calls) if self.calls else None,
             "seconds": round(self.seconds, 3),
         }
+
+
+def unfinished(metadata: Metadata) -> tuple[str, ...]:
+    """Say what a submission leaves open that its row in the table needs: authors, licence, summary."""
+    found = [f"{key} is empty" for key in ("authors", "licence", "summary") if not getattr(metadata, key).strip()]
+    if PLACEHOLDER in metadata.summary:
+        found.append("summary (the docstring's first line) is still the one that `maxpo-bench new` wrote")
+    return tuple(found)
 
 
 def check(
@@ -79,6 +100,7 @@ def check(
     level: Level = "strict",
     limits: Limits = CHECK_LIMITS,
     suite: str = "full",
+    progress: Progress | None = None,
     **overrides: str | int | None,
 ) -> CheckReport:
     """Check a submission: it is read, run in a sandbox, put to the contract tests, certified, and asked again.
@@ -88,35 +110,57 @@ def check(
         level: of the sandbox.
         limits: of its worker.
         suite: at whose (n, K) the answers are held against the certificate.
+        progress: called with (stage, share done).
         overrides: keys of `Metadata` that take precedence over what the file declares.
 
     Raises:
+        FileNotFoundError: there is nothing of that name.
         SandboxUnavailable: this machine does not offer the level; that is no fault of the submission.
     """
     from maxpo_bench.sandbox import require
 
+    if not Path(path).exists():
+        raise FileNotFoundError(f"{path}: no such file or folder")
     require(level)
     chosen = SUITES.get(suite)
     started = time.perf_counter()
     findings: dict[str, Any] = {"name": Path(path).stem, "level": level, "results": [], "passed": False}
     try:
         submission = read_submission(path, **overrides)
-        findings["name"] = submission.name
-        _examine(submission, level, limits, chosen, findings)
+        findings.update(name=submission.name, unfinished=unfinished(submission.metadata))
+        _examine(submission, level, limits, chosen, findings, progress)
     except (SubmissionError, SandboxError, CertificateError) as error:
         findings.update(error=str(error), error_kind=type(error).__name__)
     return CheckReport(**findings, seconds=time.perf_counter() - started)
 
 
-def _examine(submission: Submission, level: Level, limits: Limits, suite: Suite, findings: dict[str, Any]) -> None:
+def _examine(
+    submission: Submission,
+    level: Level,
+    limits: Limits,
+    suite: Suite,
+    findings: dict[str, Any],
+    progress: Progress | None,
+) -> None:
     """Put what is found into ``findings`` as it comes, so that an error leaves what was found before."""
+
+    def report(stage: str) -> None:
+        if progress:
+            progress(stage, STAGES.index(stage) / len(STAGES))
+
     with open_submission(submission, level=level, limits=limits) as candidate:
         findings["protections"] = candidate.protections
+        report("contract tests")
         results = findings["results"] = check_contract(candidate)
         if any(result.status == "fail" for result in results):
             return
+        report("timing")
+        findings["calls"] = measure_calls(candidate, suite)
         if not candidate.is_stateful:
+            report("certificate")
             certificate = findings["certificate"] = certify_candidate(candidate)
+            report("suite's sizes")
             findings["contradiction"] = contradicted_at(candidate, certificate, suite)
+            report("asking again")
             results.append(audit(candidate))
         findings["passed"] = all(result.status != "fail" for result in results)

@@ -25,8 +25,16 @@ from maxpo_bench.leaderboard.columns import (
     format_ratio,
 )
 from maxpo_bench.leaderboard.entry import CLASS_OF_KIND, PASS_K, Interval, Leaderboard
-from maxpo_bench.leaderboard.render import KIND_STYLES, NOTICE, render_json, render_markdown, render_terminal
+from maxpo_bench.leaderboard.render import (
+    KIND_STYLES,
+    NOTICE,
+    render_json,
+    render_markdown,
+    render_place,
+    render_terminal,
+)
 from maxpo_bench.leaderboard.suite import SUITES
+from maxpo_bench.registry import UnknownNameError
 
 
 def printed(board: Leaderboard, width: int) -> list[str]:
@@ -122,6 +130,24 @@ def test_every_kind_and_every_class_is_printed() -> None:
             assert f"{sign} {kind}" in text
         assert "= the_exact" in text
     assert "## Stateful" in render_markdown(board)
+
+
+def test_an_entrys_place_is_its_row_between_its_neighbours() -> None:
+    board = sample_board()
+    stream = io.StringIO()
+    Console(file=stream, width=80, force_terminal=False).print(render_place(board, "ei", around=1))
+    lines = stream.getvalue().splitlines()
+    assert all(cell_len(line) <= 80 for line in lines)
+    main = [one.name for one in dict(board.sections())["main"]]
+    at = main.index("ei")
+    assert [line.split()[1] for line in lines[3:]] == main[at - 1 : at + 2]
+    assert lines[0] == f"Main table  rows {at} to {at + 2} of {len(main)}, quick-1"
+    assert not any(column.meaning[:30] in stream.getvalue() for column in columns(board))
+    first = io.StringIO()
+    Console(file=first, width=80, force_terminal=False).print(render_place(board, "ei_l2o"))
+    assert "rows 1 to 3 of" in first.getvalue()
+    with pytest.raises(UnknownNameError, match="Did you mean 'grpo'"):
+        render_place(board, "grppo")
 
 
 def test_empty_board_says_so() -> None:
