@@ -121,7 +121,10 @@ def extract(root: Path, files: list[File], folder: Path) -> None:
 
 
 def check(folder: Path) -> dict[str, Any]:
-    """Call `maxpo-bench check` on a folder, whose name the submission must declare; return its verdict."""
+    """Call `maxpo-bench check` on a folder; return its verdict.
+
+    The submission must declare the folder's name, and whose it is: authors, licence, a summary of its own.
+    """
     command = [sys.executable, "-P", "-m", "maxpo_bench.cli", "check", str(folder), "--json"]
     try:
         done = subprocess.run(command, capture_output=True, check=False, timeout=CHECK_SECONDS, cwd=folder.parent)
@@ -132,10 +135,11 @@ def check(folder: Path) -> dict[str, Any]:
         report = json.loads(output)
     except ValueError:
         return {"passed": False, "message": (output + message)[-SHOWN:].strip(), "report": None}
+    wrong = [f"fill in: {line}" for line in report["unfinished"]]
     if report["name"] != folder.name:
-        message = f"it declares the name {readable(report['name'])}: name its folder so"
-    passed = done.returncode == 0 and report["name"] == folder.name
-    return {"passed": passed, "message": message[-SHOWN:].strip(), "report": report}
+        wrong.append(f"it declares the name {readable(report['name'])}: name its folder so")
+    message = "\n".join([*wrong, message[-SHOWN:].strip()]).strip()
+    return {"passed": done.returncode == 0 and not wrong, "message": message, "report": report}
 
 
 def examine(root: Path, base: str, head: str) -> dict[str, Any]:

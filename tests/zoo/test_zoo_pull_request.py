@@ -11,6 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from maxpo_bench.commands.new import new_submission
+from maxpo_bench.leaderboard.admission import unfinished
+from maxpo_bench.leaderboard.source import read_submission
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "check_submissions.py"
 WORKFLOW = ROOT / "examples" / "ci" / "submission.yml"
@@ -32,7 +36,7 @@ POOLS = (
 
 
 def toml(name: str) -> str:
-    return f'schema_version = 1\nname = "{name}"\n'
+    return f'schema_version = 1\nname = "{name}"\nauthors = "somebody"\nlicence = "MIT"\n'
 
 
 @pytest.fixture
@@ -215,14 +219,31 @@ def test_a_base_that_is_no_commit_is_a_wrong_call(script, repository, base):
     assert not (repository.root / "planted").exists()
 
 
-def test_the_declared_name_is_the_folders(script, tmp_path, monkeypatch):
-    report = {"name": "somebody_elses", "contract": []}
+def reported(script, monkeypatch, **changes):
+    """Let `maxpo-bench check` report this."""
+    report = {"name": "mine", "contract": [], "unfinished": [], **changes}
     done = subprocess.CompletedProcess([], 0, json.dumps(report).encode(), b"")
     monkeypatch.setattr(script.subprocess, "run", lambda *_, **__: done)
+
+
+def test_the_declared_name_is_the_folders(script, tmp_path, monkeypatch):
+    reported(script, monkeypatch, name="somebody_elses")
     verdict = script.check(tmp_path / "mine")
     assert not verdict["passed"]
     assert verdict["message"] == "it declares the name somebody_elses: name its folder so"
     assert script.check(tmp_path / "somebody_elses")["passed"]
+
+
+def test_an_untouched_template_is_refused(script, tmp_path, monkeypatch):
+    made = new_submission("mine", folder=tmp_path)
+    left = unfinished(read_submission(made).metadata)
+    assert len(left) == 2
+    reported(script, monkeypatch, unfinished=left)
+    verdict = script.check(made)
+    assert not verdict["passed"]
+    assert verdict["message"].splitlines() == [f"fill in: {line}" for line in left]
+    reported(script, monkeypatch)
+    assert script.check(made)["passed"]
 
 
 def test_what_is_printed_cannot_forge_a_log(script):
@@ -247,6 +268,7 @@ def call(repository: Repository, *arguments: str) -> subprocess.CompletedProcess
 def test_entries_are_checked_in_the_strict_sandbox_by_our_scorer(strict, script, repository):
     repository.add_entry("honest")
     repository.add_entry("pooling", POOLS)
+    repository.put("submissions/pooling/submission.toml", 'schema_version = 1\nname = "pooling"\n')
     repository.commit()
     repository.put("maxpo_bench/__init__.py", "raise SystemExit('the branch shadows the scorer')\n")
     done = call(repository, "main", "--json")
@@ -257,6 +279,7 @@ def test_entries_are_checked_in_the_strict_sandbox_by_our_scorer(strict, script,
     assert (pooling["name"], pooling["passed"]) == ("pooling", False)
     text = script.describe(result)
     assert "honest (added): passes\npooling (added): does not pass\n" in text
+    assert "  | fill in: authors is empty\n  | fill in: licence is empty\n" in text
     assert "groups independent: a group's answer depends on the other groups" in text
     assert "rewards=[[" in text
 
