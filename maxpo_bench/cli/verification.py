@@ -53,7 +53,7 @@ def withdraw(
 ) -> None:
     """Withdraw an entry: its row and its scores stay, without a rank.
 
-    The withdrawal is a file beside the score; a new version of the submission starts without it.
+    The withdrawal is a file beside the score; a new version of the submission stays withdrawn until it is verified.
     """
     from maxpo_bench.commands.verify import run_withdraw
 

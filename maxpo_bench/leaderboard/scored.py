@@ -17,6 +17,8 @@ OWN_STATUS = "self-run"
 """The status of a score by itself; every other one is given by files beside it."""
 WITHDRAWN = "withdrawn"
 """Key of ``entry.extra`` under which a withdrawal is shown."""
+EARLIER = "earlier"
+"""Key of ``entry.extra`` with the hash of the earlier version whose dispute or withdrawal is shown."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class ScoredEntry:
 
     def encoded(self) -> str:
         """Return the content of its file: sorted keys, no NaN, and nothing that is said beside it."""
-        extra = {key: value for key, value in self.entry.extra.items() if key != WITHDRAWN}
+        extra = {key: value for key, value in self.entry.extra.items() if key not in (WITHDRAWN, EARLIER)}
         plain = replace(self, entry=replace(self.entry, status=OWN_STATUS, verification={}, extra=extra))
         text = json.dumps(plain.to_dict(), sort_keys=True, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
         return text + "\n"

@@ -4,11 +4,11 @@
 entry is withdrawn. Neither is ever deleted by this package.
 
 A verification speaks of the file that it compared: when that changes, because the version was scored again or somebody
-wrote into it, it stays in the list and no longer makes the entry verified. Of those that count, the first that disagrees
-makes the entry *disputed*, and `CLEARED_BY` later ones in a row that agree, each with a beacon of its own, make it
-*verified* again: a false alarm can be cleared, and nobody clears a true one by trying once more. Nor by changing
-something: a dispute outlives a new score of the same version until as many agree with that, and a new version of the
-name (`carried`) until a verification agrees with it; so does a withdrawal.
+wrote into it, it stays in the list and no longer makes the entry verified. Of those that count, the first that
+disagrees makes the entry *disputed*, and `CLEARED_BY` later ones in a row that agree, each with a beacon of its own,
+make it *verified* again: a false alarm can be cleared, and nobody clears a true one by trying once more. Nor by
+changing something: a dispute outlives a new score of the same version until as many agree with that, and a new version
+of the name (`carried`) until a verification agrees with it; so does a withdrawal.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any, Self
 
 from maxpo_bench.leaderboard import files
 from maxpo_bench.leaderboard.checks import check_keys, check_line, json_object
-from maxpo_bench.leaderboard.scored import OWN_STATUS, WITHDRAWN, ScoredEntry
+from maxpo_bench.leaderboard.scored import EARLIER, OWN_STATUS, WITHDRAWN, ScoredEntry
 
 SCHEMA = 1
 VERIFICATIONS = "verification.json"
@@ -169,7 +169,7 @@ def withdraw(folder: Path, new: Withdrawal) -> Path:
 
 
 def with_status(scored: ScoredEntry, folder: Path) -> ScoredEntry:
-    """Return a score with its status, its last verification and its withdrawal (in ``entry.extra``).
+    """Return a score with the status of its version, its last verification and its withdrawal (in ``entry.extra``).
 
     Args:
         scored: as it was read.
@@ -183,17 +183,48 @@ def with_status(scored: ScoredEntry, folder: Path) -> ScoredEntry:
     if known:
         digest = measured_digest(scored)
         counting = [item for item in known if item.measured == digest]
-        entry = replace(entry, status=status_of(counting))
-        if counting:
-            last = counting[-1].to_dict()
-            entry = replace(entry, verification={key: last[key] for key in SHOWN})
+        before = _unresolved([item for item in known if item.measured != digest])
+        entry = replace(entry, status=status_of([*before, *counting]))
+        for last in [*before, *counting][-1:]:
+            entry = replace(entry, verification={key: getattr(last, key) for key in SHOWN})
     if withdrawn is not None:
         entry = replace(entry, status="withdrawn", extra={**entry.extra, WITHDRAWN: asdict(withdrawn)})
     return scored if entry is scored.entry else replace(scored, entry=entry)
 
 
+def carried(shown: ScoredEntry, earlier: Sequence[ScoredEntry]) -> ScoredEntry:
+    """Return the version of a name that is shown, with the dispute or the withdrawal that earlier ones leave to it.
+
+    It lasts until a verification of the version shown agrees; its own dispute or withdrawal comes first.
+
+    Args:
+        shown: with the status of its own.
+        earlier: the other versions of the name with theirs, the oldest first.
+    """
+    left = None
+    for item in earlier:
+        if item.entry.status != OWN_STATUS:
+            left = None if item.entry.status == "verified" else item.entry
+    entry = shown.entry
+    if left is None or entry.status != OWN_STATUS:
+        return shown
+    said = {WITHDRAWN: left.extra[WITHDRAWN]} if left.status == "withdrawn" else {}
+    extra = {**entry.extra, **said, EARLIER: left.submission_hash}
+    return replace(shown, entry=replace(entry, status=left.status, verification=left.verification, extra=extra))
+
+
+def _unresolved(others: Sequence[Verification]) -> list[Verification]:
+    """Of verifications of earlier scores of a version, those that disagree and that no later score has cleared."""
+    found: list[Verification] = []
+    for measured in dict.fromkeys(item.measured for item in others):
+        group = [item for item in others if item.measured == measured]
+        cleared = status_of([*found, *group]) == "verified"
+        found = [] if cleared else [*found, *(item for item in group if not item.agrees)]
+    return found
+
+
 def status_of(counting: Sequence[Verification]) -> str:
-    """Return the status that verifications of the same numbers give, in their order."""
+    """Return the status that verifications give, in their order."""
     if not counting:
         return OWN_STATUS
     disagreeing = [place for place, item in enumerate(counting) if not item.agrees]

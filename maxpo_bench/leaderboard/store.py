@@ -7,6 +7,9 @@ In the folder of a version lie
 - ``verification.json`` and ``withdrawal.json``: see `maxpo_bench.leaderboard.statuses`;
 - whatever else belongs to the version, under other names.
 
+The version scored last is the one that is shown. A dispute or a withdrawal of an earlier one is shown with it until a
+verification of it agrees.
+
 Everything is written to a temporary file, synced, and renamed; what replaces something happens under the lock of the
 folder. A reader sees a whole score or none, and at no moment is a score without a name.
 """
@@ -22,7 +25,7 @@ from pathlib import Path
 from maxpo_bench.leaderboard import files
 from maxpo_bench.leaderboard.files import UNFINISHED, publish
 from maxpo_bench.leaderboard.scored import SCHEMA, ScoredEntry, decode
-from maxpo_bench.leaderboard.statuses import with_status
+from maxpo_bench.leaderboard.statuses import carried, with_status
 from maxpo_bench.leaderboard.suite import SUITES
 
 __all__ = [
@@ -38,6 +41,7 @@ __all__ = [
     "publish",
     "save",
     "scan",
+    "standing",
 ]
 
 _PART = re.compile(r"[^\W_.][\w.+-]*|_[\w.+-]*")
@@ -175,18 +179,38 @@ def _check_bandits(scored: ScoredEntry) -> None:
 
 def scan(results: Path, suite: str) -> Scan:
     """Read every stored score of a suite; of several versions of a name the one scored last counts."""
-    newest: dict[str, ScoredEntry] = {}
+    versions, damaged = _versions(results, suite, "*")
+    return Scan([carried(found[-1], found[:-1]) for found in versions.values()], damaged)
+
+
+def standing(results: Path, scored: ScoredEntry) -> ScoredEntry:
+    """Return a new score with the status under which it will be shown once it is stored.
+
+    Raises:
+        DamagedScores: a file of its name is damaged.
+        ValueError: one beside it is.
+    """
+    entry = scored.entry
+    versions, damaged = _versions(results, entry.suite, entry.name)
+    if damaged:
+        raise DamagedScores(results, entry.suite, damaged)
+    others = [item for item in versions.get(entry.name, []) if item.entry.submission_hash != entry.submission_hash]
+    folder = path_of(results, entry.suite, entry.name, entry.submission_hash).parent
+    return carried(with_status(scored, folder), others)
+
+
+def _versions(results: Path, suite: str, name: str) -> tuple[dict[str, list[ScoredEntry]], list[tuple[Path, str]]]:
+    """Read the versions of every name that matches, those scored first first, and what of them is damaged."""
+    versions: dict[str, list[ScoredEntry]] = {}
     damaged: list[tuple[Path, str]] = []
-    for path in sorted((results / suite).glob(f"*/*/{suite}.json")):
+    for path in sorted((results / suite).glob(f"{name}/*/{suite}.json")):
         try:
             scored = _load(path)
         except (ValueError, OSError) as error:
             damaged.append(_fault(path, error))
             continue
-        known = newest.get(scored.entry.name)
-        if known is None or _date(scored) >= _date(known):
-            newest[scored.entry.name] = scored
-    return Scan(list(newest.values()), damaged)
+        versions.setdefault(scored.entry.name, []).append(scored)
+    return {name: sorted(found, key=_date) for name, found in versions.items()}, damaged
 
 
 def _fault(path: Path, error: Exception) -> tuple[Path, str]:
@@ -203,7 +227,7 @@ def _date(scored: ScoredEntry) -> str:
 
 
 def load_all(results: Path, suite: str) -> list[ScoredEntry]:
-    """Return every stored score of a suite; of several versions of a name the one scored last.
+    """Return of every name of a suite the version scored last, with what earlier ones leave to it (`carried`).
 
     Raises:
         DamagedScores: files are damaged; the message names all of them and says how to go on.

@@ -56,6 +56,14 @@ def test_versions_lie_apart_and_the_one_scored_last_counts(tmp_path):
     assert found.entry.submission_hash == "b" * 64
 
 
+def test_the_status_a_score_will_have_needs_readable_versions_of_its_name(tmp_path):
+    torn(store.save(tmp_path, scored("one", digest="a" * 64)))
+    torn(store.save(tmp_path, scored("two", digest="a" * 64)))
+    with pytest.raises(store.DamagedScores) as raised:
+        store.standing(tmp_path, scored("one", digest="b" * 64))
+    assert [path.parts[-3] for path, _ in raised.value.damaged] == ["one"]
+
+
 def test_a_damaged_score_is_kept_when_the_version_is_scored_again(tmp_path):
     path = store.save(tmp_path, scored("one"))
     path.write_bytes(b"\xff torn")
@@ -219,7 +227,12 @@ def test_what_is_said_beside_a_score_is_not_written_into_it(tmp_path):
     item = scored("one")
     shown = replace(
         item,
-        entry=replace(item.entry, status="withdrawn", verification={"agrees": True}, extra={"withdrawn": {}, "a": 1}),
+        entry=replace(
+            item.entry,
+            status="withdrawn",
+            verification={"agrees": True},
+            extra={"withdrawn": {}, "earlier": "a", "a": 1},
+        ),
     )
     stored = json.loads(store.save(tmp_path, shown).read_text())["entry"]
     assert (stored["status"], stored["verification"], stored["extra"]) == ("self-run", {}, {"a": 1})
