@@ -10,7 +10,7 @@ Option = tuple[str, str, int]
 
 
 def filter_box(board: Leaderboard, classes: Sequence[tuple[str, str, int]]) -> str:
-    """Return the search field and the choices of class, track and rewards with their numbers of entries.
+    """Return the search field, the choices of class, track and rewards, and what stands there if nothing matches.
 
     Args:
         board: whose entries are filtered.
@@ -33,7 +33,8 @@ def filter_box(board: Leaderboard, classes: Sequence[tuple[str, str, int]]) -> s
                 ("rewards", "Rewards", total, rewards),
             )
         )
-        + '\n<p class="count" role="status"></p></div>'
+        + '\n<p class="count" role="status"></p></div>\n'
+        '<p class="none" hidden>Nothing matches. <button type="button">Clear the filters</button></p>'
     )
 
 

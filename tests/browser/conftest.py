@@ -62,7 +62,10 @@ def chromium() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=set_up_browser.find_browser())
+            browser = playwright.chromium.launch(
+                executable_path=set_up_browser.find_browser(),
+                ignore_default_args=["--hide-scrollbars"],  # on desktops they take room from the page
+            )
         except Error as error:
             pytest.skip(f"Chromium does not start here: {str(error).splitlines()[0]}")
         yield browser

@@ -114,10 +114,48 @@ def test_filters_by_class_track_rewards_and_text(small_site: Path, visit: Callab
     page.fill("#find", "the maximum's")  # a word of a summary, which stands in the opened row only
     page.wait_for_function("document.querySelector('[role=status]').textContent === '1 of 13 shown'")
     assert opened.names("biased") == ["grpo"]
-    page.fill("#find", "no such thing")
-    assert (shown(), status.inner_text()) == ([], "0 of 13 shown")
     page.fill("#find", "")
     assert (shown(), status.inner_text()) == (everything, "")
+
+
+def test_nothing_that_matches_is_said_and_can_be_undone(small_site: Path, visit: Callable[..., Any]) -> None:
+    opened = visit(small_site)
+    page = opened.page
+    sections, none = page.locator("section.board:visible"), page.locator(".none")
+    everything = sections.count()
+    opened.open("ei_l2o")  # the tables of its evidence are none of the board's
+    opened.press("B95")
+    assert not none.is_visible()
+    page.select_option("#class", "main")
+    page.fill("#find", "no such thing")
+    assert sections.count() == 0
+    assert page.locator("[role=status]").inner_text() == "0 of 13 shown"
+    assert none.inner_text().startswith("Nothing matches.")
+    none.get_by_role("button", name="Clear the filters").click()
+    assert sections.count() == everything
+    assert not none.is_visible()
+    assert (page.input_value("#find"), page.input_value("#class")) == ("", "")
+    assert page.evaluate("document.activeElement.id") == "find"
+    assert opened.page.locator("tr.d").is_visible()
+
+
+def test_the_reference_is_not_compared_with_itself(small_site: Path, visit: Callable[..., Any]) -> None:
+    opened = visit(small_site)
+    below = opened.open("ei_l2o")
+    assert "Where it loses" not in below.inner_text()
+    assert below.locator("svg[role=img]").count() == 3
+    opened = visit(small_site.parent / "entries" / "ei_l2o.html")
+    opened.page.wait_for_selector("#charts svg[role=img]")
+    assert opened.page.locator("#charts svg[role=img]").count() == 3
+
+
+def test_the_language_models_chart_reaches_all_questions(small_site: Path, visit: Callable[..., Any]) -> None:
+    panel = visit(small_site).open("passk_analytic").locator(".panel", has_text="Tiny language model")
+    assert panel.locator("text.y").all_text_contents() == ["0%", "50%", "100%"]
+    lines = [path.get_attribute("class") for path in panel.locator("svg path:not(.grid)").all()]
+    key = panel.locator(".key span")
+    assert sorted(lines) == sorted(key.evaluate_all("all => all.map((each) => each.className)"))
+    assert key.all_text_contents() == ["passk_analytic", "ei_l2o", "before training"]
 
 
 def test_a_row_opens_to_its_evidence_and_keeps_it(small_site: Path, visit: Callable[..., Any]) -> None:
@@ -239,9 +277,11 @@ def test_no_window_is_too_narrow(small_site: Path, visit: Callable[..., Any], si
     opened = visit(small_site, size=size)
     below = opened.open("passk_analytic")
     assert opened.page.evaluate("document.scrollingElement.scrollWidth") <= size[0]
-    box = below.locator(".evidence").bounding_box()
-    assert box["x"] >= 0
-    assert box["x"] + box["width"] <= size[0]
+    box, frame = below.locator(".evidence").bounding_box(), opened.page.locator("#main > .frame").bounding_box()
+    assert frame["x"] >= 0
+    assert frame["x"] + frame["width"] <= size[0]
+    assert frame["x"] <= box["x"] < box["x"] + box["width"] <= frame["x"] + frame["width"]
+    assert box["width"] > 0.9 * frame["width"]
     assert opened.page.locator(".hint:visible").count() == (6 if size[0] < 1200 else 0)
 
 

@@ -119,7 +119,7 @@ function learningPanel({ learning, reference, name }) {
 }
 
 function familiesPanel({ families, name }) {
-  if (!families) return null;
+  if (!families || name === REFERENCE_NAME) return null;
   const { rows, pairs, low, high } = families;
   const [width, step, left, right, up] = [270, 16, 60, 44, 4];
   const x = (log) => left + 8 + ((width - left - right - 16) * (log - low)) / (high - low);
@@ -145,7 +145,7 @@ function familiesPanel({ families, name }) {
   return panel(
     "Where it loses",
     svg(width, height, label, ...parts),
-    h("p", {}, name === REFERENCE_NAME ? "The reference itself." : verdict, ` A dot for each (n, K) of ${at}; right of 1 it needs more groups.`),
+    h("p", {}, verdict, ` A dot for each (n, K) of ${at}; right of 1 it needs more groups.`),
   );
 }
 
@@ -157,12 +157,10 @@ function languagePanel({ language, name }) {
   const at = (values) => values.map((value, i) => `pass@${k[i]} ${value === null ? "not known" : percent(value / 1000)}`).join(", ");
   const isReference = name === REFERENCE_NAME || !reference.some((value) => value !== null);
   const lines = [["base", share(base)], ...(isReference ? [] : [["reference", share(reference)]]), ["own", share(scores)]];
-  const known = [...base, ...reference, ...scores].filter((value) => value !== null);
-  const top = Math.min(1, Math.ceil(Math.max(100, ...known) / 100) / 10);
   return panel(
     "Tiny language model",
     chart({
-      label: `Share of questions solved: ${name} ${at(scores)}`, xs: logs, xName: "tries, k", bottom: 0, top,
+      label: `Share of questions solved: ${name} ${at(scores)}`, xs: logs, xName: "tries, k", bottom: 0, top: 1,
       yText: percent, lines, xTicks: k.map((tries, i) => [logs[i], String(tries)]),
     }),
     key(["own", name], ...(isReference ? [] : [["reference", REFERENCE_NAME]]), ["base", "before training"]),

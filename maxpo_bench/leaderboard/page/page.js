@@ -167,11 +167,13 @@ function makeFilter(box, rows, pack) {
   const entries = rows.map((row) => ({ row, table: row.closest("section").id, text: row.textContent.toLowerCase() }));
   const value = (id) => document.getElementById(id).value;
   const status = box.querySelector("[role=status]");
+  const none = document.querySelector(".none");
   const apply = () => {
     const words = value("find").toLowerCase().split(/\s+/).filter(Boolean);
     const [klass, track, rewards] = ["class", "track", "rewards"].map(value);
     const isFiltered = Boolean(words.length || klass || track || rewards);
     let shown = 0;
+    const filled = new Set();
     for (const { row, table, text } of entries) {
       const isMeant =
         (!klass || klass === table) &&
@@ -179,14 +181,21 @@ function makeFilter(box, rows, pack) {
         (!rewards || (rewards === "binary") === row.classList.contains("y"));
       row.hidden = !isMeant || !words.every((word) => text.includes(word));
       if (opened.has(row)) opened.get(row).hidden = row.hidden;
+      if (!row.hidden) filled.add(table);
       shown += !row.hidden;
     }
     for (const section of document.querySelectorAll("section.board")) {
-      section.hidden = isFiltered && !section.querySelector("tbody > tr:not([hidden])");
+      section.hidden = isFiltered && !filled.has(section.id);
     }
+    none.hidden = !isFiltered || shown > 0;
     status.textContent = isFiltered ? `${shown} of ${entries.length} shown` : "";
   };
   box.addEventListener("input", apply);
+  none.querySelector("button").addEventListener("click", () => {
+    for (const field of box.querySelectorAll("input, select")) field.value = "";
+    apply();
+    document.getElementById("find").focus();
+  });
   box.hidden = false;
   apply();
   return pack.then(({ text }) => {
