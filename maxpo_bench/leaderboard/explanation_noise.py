@@ -14,6 +14,9 @@ from maxpo_bench.moments.gradient import ETA_TARGET
 
 _FIGURES = ("b95", "solved", "nsr", "variance", "bias", "cosine", "cosinemin", "centring", "cost")
 
+EVEN = 0.005
+"""An interval of the B95 ratio that comes nearer to 1 than this is even."""
+
 
 def sections(board: Leaderboard, entry: Entry, evidence: dict[str, Any]) -> list[Section]:
     """Return the sections on noise; those on single bandits only where there is something to compare."""
@@ -39,22 +42,25 @@ def _figures(board: Leaderboard, entry: Entry) -> Section:
 
 
 def verdict(row: dict[str, Any]) -> str:
-    """Say whether an interval of the B95 ratio lies above 1 ("loses"), below ("wins"), or holds it ("level")."""
-    if row["b95_low"] > 1.0:
+    """Say whether an interval of the B95 ratio lies above 1 ("loses"), below ("wins"), or neither ("even").
+
+    Above and below mean by more than `EVEN`: less would be printed as 1.00, and matters to nobody.
+    """
+    if row["b95_low"] > 1.0 + EVEN:
         return "loses"
-    return "wins" if row["b95_high"] < 1.0 else "level"
+    return "wins" if row["b95_high"] < 1.0 - EVEN else "even"
 
 
 def _families(entry: Entry, measured: Sequence[dict[str, Any]], num_all: int) -> list[Block]:
     ordered = sorted(measured, key=lambda row: (-row["b95_ratio"], -(row["groups"] or 0.0), row["family"], row["n"]))
     blocks: list[Block] = []
     if entry.name != REFERENCE:
-        counts = {name: sum(verdict(row) == name for row in ordered) for name in ("loses", "wins", "level")}
+        counts = {name: sum(verdict(row) == name for row in ordered) for name in ("loses", "wins", "even")}
         blocks.append(
             f"Groups per step for {ETA_TARGET:.0%} of the exact-gradient step, beside those of {REFERENCE}: it needs "
             f"more on {counts['loses']} of {len(ordered)} kinds of bandits and (n, K), fewer on {counts['wins']}; on "
-            f"{counts['level']} the interval holds 1. Every interval is at 95 % by itself, so that a few of many leave "
-            "out 1 by chance."
+            f"{counts['even']} the interval holds 1 or ends within {EVEN:.1%} of it. Every interval is at 95 % by "
+            "itself, so that a few of many leave out 1 by chance."
         )
     if len(measured) < num_all:
         blocks.append(f"Left out: {num_all - len(measured)} of {num_all}. {NOISE_REASON}.")

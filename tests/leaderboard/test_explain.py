@@ -19,6 +19,7 @@ from typer.testing import CliRunner
 from maxpo_bench import cli
 from maxpo_bench.estimators import BUILT_IN
 from maxpo_bench.leaderboard.board import build_board
+from maxpo_bench.leaderboard.columns import format_ratio
 from maxpo_bench.leaderboard.document import Document, Facts, Grid, Section, bar, visible
 from maxpo_bench.leaderboard.document_text import TerminalDocument, render_document_markdown
 from maxpo_bench.leaderboard.explanation import explanation_of, standing
@@ -173,7 +174,15 @@ def test_losses_come_first_and_verdicts_follow_the_intervals():
     assert ratios == sorted(ratios, reverse=True)
     assert verdict({"b95_low": 1.01, "b95_high": 2.0}) == "loses"
     assert verdict({"b95_low": 0.5, "b95_high": 0.99}) == "wins"
-    assert verdict({"b95_low": 0.9, "b95_high": 1.0}) == "level"
+    assert verdict({"b95_low": 0.9, "b95_high": 1.0}) == "even"
+
+
+@pytest.mark.parametrize("low", [0.99, 0.994, 0.9951, 0.9999, 1.0, 1.001, 1.0049, 1.0051, 1.01])
+def test_nothing_wins_or_loses_beside_a_ratio_of_one(low):
+    """Whoever is printed to win or lose has a ratio that is not printed as 1.00, whatever the interval's width."""
+    for ratio in (low + 1e-6, low + 0.003):
+        row = {"b95_low": low, "b95_high": ratio + 1e-4}
+        assert (verdict(row) == "even") or format_ratio(ratio) != "1.00"
 
 
 def test_standing_names_status_and_reason():
