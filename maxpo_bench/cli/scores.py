@@ -94,6 +94,9 @@ def submit(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check, and say what would be scored and stored where; store nothing.")
     ] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="It is a new version of the entry of this name, and takes its place.")
+    ] = False,
     as_json: JsonFlag = False,
     quiet: Quiet = False,
 ) -> None:
@@ -112,12 +115,15 @@ def submit(
     from maxpo_bench.commands.submit import run_submit
 
     level = sandbox_level(sandbox, trust)
+    overrides = {"name": name, "scale": scale, "domain": domain}
+    if not dry_run:  # which stores nothing
+        overrides |= {"replace": replace}
     finish(
         lambda: run_submit(
             path,
             suite=suite,
             results=results,
-            overrides={"name": name, "scale": scale, "domain": domain},
+            overrides=overrides,
             level=level,
             dry_run=dry_run,
             as_json=as_json,

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from maxpo_bench.commands import paper_reference_tables
-from maxpo_bench.commands.progress import counting
+from maxpo_bench.commands.entries_progress import entries
+from maxpo_bench.commands.one_interrupt import one_interrupt
 from maxpo_bench.leaderboard import SUITES, api, load_all
 from maxpo_bench.leaderboard.board import scored_otherwise
 from maxpo_bench.leaderboard.render import render_json, render_markdown, render_terminal
@@ -88,7 +89,7 @@ def _warn_of_stale(suite: str, results: Path) -> None:
 def score_with_progress(suite: str, results: Path, *, workers: int, force: bool = False, quiet: bool = False) -> None:
     """Score every built-in estimator, with a bar on a terminal; what is stored already is kept."""
     try:
-        with counting("scoring", quiet=quiet) as progress:
+        with one_interrupt(), entries("scoring", quiet=quiet) as progress:
             api.score_built_ins(suite, results, workers=workers, force=force, progress=progress)
     except api.ScoringInterrupted as error:
         print(f"maxpo-bench: {error}", file=sys.stderr)

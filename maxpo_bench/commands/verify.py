@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from maxpo_bench.commands.entries_progress import entries
 from maxpo_bench.commands.leaderboard import COMMITTED, TABLE
-from maxpo_bench.commands.progress import counting, staged
+from maxpo_bench.commands.one_interrupt import one_interrupt
+from maxpo_bench.commands.progress import staged
 from maxpo_bench.leaderboard import verify
 from maxpo_bench.leaderboard.agreement import Comparison
 from maxpo_bench.leaderboard.api import ScoringInterrupted
@@ -114,8 +116,8 @@ def _meaning(done: verify.Verified) -> str:
 
 def _verify_all(asked: Asked) -> int:
     try:
-        with counting("verifying", quiet=asked.quiet) as progress:
-            entries = verify_built_ins(
+        with one_interrupt(), entries("verifying", quiet=asked.quiet) as progress:
+            verified = verify_built_ins(
                 asked.suite,
                 asked.results,
                 beacon=asked.beacon,
@@ -129,12 +131,12 @@ def _verify_all(asked: Asked) -> int:
     if asked.as_json:
         from maxpo_bench.cli.shared import print_json
 
-        print_json({item.entry.name: {"status": item.entry.status, **item.entry.verification} for item in entries})
+        print_json({item.entry.name: {"status": item.entry.status, **item.entry.verification} for item in verified})
     else:
-        for item in entries:
+        for item in verified:
             print(_line(item))
         _print_table_hint(asked)
-    return 1 if any(item.entry.status == "disputed" for item in entries) else 0
+    return 1 if any(item.entry.status == "disputed" for item in verified) else 0
 
 
 def _line(item: ScoredEntry) -> str:

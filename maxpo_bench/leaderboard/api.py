@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
-import os
-import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from maxpo_bench.estimators import BUILT_IN, ESTIMATORS
-from maxpo_bench.leaderboard import store
+from maxpo_bench.leaderboard import files, store
 from maxpo_bench.leaderboard.board import build_board
 from maxpo_bench.leaderboard.entry import Leaderboard
 from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
 from maxpo_bench.leaderboard.language import with_language_model
+from maxpo_bench.leaderboard.pool import ScoringInterrupted, exit_without, in_processes
+from maxpo_bench.leaderboard.reference import reference_of
 from maxpo_bench.leaderboard.score import REFERENCE, Progress, score, scorer_hash
+from maxpo_bench.leaderboard.stages import overall
 from maxpo_bench.leaderboard.submission import (
     Candidate,
     Metadata,
@@ -31,12 +31,24 @@ from maxpo_bench.leaderboard.submission import (
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.sandbox import Level, Limits
 
+__all__ = [
+    "RESULTS",
+    "ScoringInterrupted",
+    "Submitted",
+    "exit_without",
+    "score_built_ins",
+    "score_one",
+    "submit",
+    "table",
+]
+
 RESULTS = Path("results")
+Progressing = Callable[[float, int, str], None]
 
 
 @dataclass(frozen=True)
 class Submitted:
-    """A scored submission, where it is stored, and the table with it in its place."""
+    """A scored submission with the status that it is shown with, its file, and the table with it in its place."""
 
     scored: store.ScoredEntry
     path: Path
@@ -49,9 +61,12 @@ def table(suite: str = "full", results: str | Path = RESULTS) -> Leaderboard:
     Raises:
         UnknownNameError: no such suite.
         ValueError: a stored file is damaged, or the reference has no score.
+        OSError: nor could it be stored there.
     """
-    name = SUITES.get(suite).name
-    return build_board(name, with_language_model(Path(results), store.load_all(Path(results), name)))
+    name, folder = SUITES.get(suite).name, Path(results)
+    stored = store.load_all(folder, name)
+    reference_of(stored, folder, name)
+    return build_board(name, with_language_model(folder, stored))
 
 
 def submit(
@@ -61,6 +76,7 @@ def submit(
     results: str | Path = RESULTS,
     level: Level = "strict",
     limits: Limits = SCORE_LIMITS,
+    replace: bool = False,
     progress: Progress | None = None,
     **metadata: str | int | None,
 ) -> Submitted:
@@ -76,35 +92,63 @@ def submit(
         results: folder of the stored scores; it must hold the reference's.
         level: of the sandbox; "none" is for code that you trust.
         limits: of the sandbox's worker.
+        replace: is this a new version of the entry that has the name? Then it takes its place, and a dispute or a
+            withdrawal stays with the name until a verification of the new version agrees.
         progress: called with (stage, share done).
         metadata: keys of `Metadata`, taking precedence over what the file declares.
 
     Raises:
-        SubmissionError: the submission cannot be read.
+        SubmissionError: the submission cannot be read, or another one has its name and ``replace`` is not given.
         SandboxUnavailable: this machine does not offer the level.
         SandboxError: its code failed, or broke a limit or the sandbox's protocol.
         ContractFailure: it breaks the contract; the message shows the smallest examples.
         ValueError: the reference has no score on this suite.
+        OSError: the folder cannot be written to; nothing is scored then.
     """
-    chosen = SUITES.get(suite)
+    chosen, folder = SUITES.get(suite), Path(results)
     if isinstance(submission, str | Path):
         read_submission(submission, **metadata)  # a faulty file is the first thing to be told of
-    stored = store.load_all(Path(results), chosen.name)
-    reference = next((item for item in stored if item.entry.name == REFERENCE), None)
-    if reference is None:
-        raise ValueError(
-            f"{Path(results) / chosen.name} holds no score of {REFERENCE}, to which scores are relative: call "
-            f"`maxpo-bench leaderboard --score --suite {suite} --results {results}` first, or name another folder"
-        )
+    stored = store.load_all(folder, chosen.name)
+    reference = reference_of(stored, folder, chosen.name)
+    files.check_writable(folder / chosen.name)
     with _opened(submission, metadata, level, limits) as candidate:
+        if not replace:
+            _refuse_taken_name(stored, candidate.name, candidate.digest)
         scored = score(candidate, chosen, reference, progress)
-    earlier = [item.entry.scorer for item in stored if item.entry.name == scored.entry.name]
-    dates = [str(scorer.get("first", scorer["date"])) for scorer in [scored.entry.scorer, *earlier]]
-    scored = replace(scored, entry=replace(scored.entry, scorer={**scored.entry.scorer, "first": min(dates)}))
-    path = store.save(Path(results), scored)
-    others = [item for item in stored if item.entry.name != scored.entry.name]
-    shown = with_language_model(Path(results), [*others, scored])
-    return Submitted(scored, path, build_board(chosen.name, shown))
+    return _store(folder, scored, replace=replace)
+
+
+def _store(results: Path, new: store.ScoredEntry, *, replace: bool) -> Submitted:
+    """Store a new score, unless the table with it cannot be made."""
+    suite, name = new.entry.suite, new.entry.name
+    stored = store.load_all(results, suite)  # again: others may have been stored while this one was scored
+    if not replace:
+        _refuse_taken_name(stored, name, new.entry.submission_hash)
+    scorer = {**new.entry.scorer, "first": _first_date(results, new)}
+    shown = store.standing(results, changed(new, entry=changed(new.entry, scorer=scorer)))
+    others = [item for item in stored if item.entry.name != name]
+    board = build_board(suite, with_language_model(results, [*others, shown]))
+    return Submitted(shown, store.save(results, shown), board)
+
+
+def _refuse_taken_name(stored: Sequence[store.ScoredEntry], name: str, digest: str) -> None:
+    known = next((item.entry for item in stored if item.entry.name == name), None)
+    if known is None or known.submission_hash == digest:
+        return
+    author = f" by {known.authors}" if known.authors else ""
+    raise SubmissionError(
+        f"the name {name!r} is taken: {known.suite} shows another submission{author} under it (hash "
+        f"{known.submission_hash[:16]}, this one's is {digest[:16]}). Choose another name, or say with --replace that "
+        "this is a new version of that entry (in Python: replace=True)"
+    )
+
+
+def _first_date(results: Path, new: store.ScoredEntry) -> str:
+    """When this very submission was first scored; another one of the same name has a date of its own."""
+    entry = new.entry
+    path = store.path_of(results, entry.suite, entry.name, entry.submission_hash)
+    scorers = [entry.scorer] + ([store.load(path).entry.scorer] if path.is_file() else [])
+    return min(str(scorer.get("first", scorer["date"])) for scorer in scorers)
 
 
 @contextmanager
@@ -129,7 +173,7 @@ def score_built_ins(
     names: Sequence[str] | None = None,
     workers: int = 1,
     force: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progressing | None = None,
 ) -> list[Path]:
     """Score registered estimators, each in a process of its own; stored scores of the same code are kept.
 
@@ -141,69 +185,51 @@ def score_built_ins(
         names: which estimators; all built-in ones by default. The reference is scored first if it has no score yet.
         workers: processes.
         force: score again what is stored.
-        progress: called with (done, total) after each estimator.
+        progress: called with (done, total, names under way) at every step; done counts parts of estimators too.
 
     Returns:
         The files, in the order of ``names``.
+
+    Raises:
+        ScoringInterrupted: a process was killed; what was finished is stored.
+        OSError: the folder cannot be written to; nothing is scored then.
     """
     chosen, folder = SUITES.get(suite), Path(results)
     wanted = [ESTIMATORS.canonical(name) for name in names or [spec.name for spec in BUILT_IN]]
     todo = [name for name in wanted if force or not _is_current(folder, chosen.name, name)]
-    report = progress or (lambda done, total: None)
-    if not _is_current(folder, chosen.name, REFERENCE) or (force and REFERENCE in todo):
-        report(len(wanted) - len(todo), len(wanted))
-        score_one(REFERENCE, suite, folder)
+    first = [REFERENCE] if REFERENCE in todo or not _is_current(folder, chosen.name, REFERENCE) else []
     todo = [name for name in todo if name != REFERENCE]
-    done = len(wanted) - len(todo)
-    report(done, len(wanted))
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    parent = os.getpid()
-    with concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=context, initializer=exit_without, initargs=(parent,)
-    ) as pool:
-        futures = [pool.submit(score_one, name, suite, folder) for name in todo]
-        try:
-            for future in concurrent.futures.as_completed(futures):
-                future.result()
-                done += 1
-                report(done, len(wanted))
-        except concurrent.futures.BrokenExecutor as error:
-            raise ScoringInterrupted(
-                "a scoring process was killed: the same call goes on with what is missing"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    total = len({*first, *wanted})
+    done = total - len(first) - len(todo)
+    report = progress or (lambda done, total, current: None)
+    report(done, total, "")
+    if first or todo:
+        files.check_writable(folder / chosen.name)
+    for names in (first, todo):
+        in_processes(score_one, names, (suite, folder), workers=workers, report=partial(_count, report, done, total))
+        done += len(names)
     return [_path(folder, chosen.name, name) for name in wanted]
 
 
-class ScoringInterrupted(RuntimeError):
-    """A process that scored an estimator died; what was finished is stored."""
+def _count(report: Progressing, before: int, total: int, done: float, current: str) -> None:
+    report(before + done, total, current)
 
 
-def exit_without(parent: int) -> None:
-    """Start a watch that ends this process within a second of its parent's death, however that died."""
+def score_one(name: str, suite: str, results: Path, progress: Progress | None = None) -> None:
+    """Score one registered estimator against the stored reference, on one thread, and store it.
 
-    def watch() -> None:
-        while True:
-            time.sleep(1.0)
-            try:
-                os.kill(parent, 0)
-            except ProcessLookupError:
-                os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def score_one(name: str, suite: str, results: Path) -> None:
-    """Score one registered estimator against the stored reference, on one thread, and store it."""
+    Args:
+        name: of the estimator.
+        suite: name of the suite.
+        results: folder of the stored scores.
+        progress: called with (stage, share of the whole done).
+    """
     import torch
 
     torch.set_num_threads(1)
     chosen = SUITES.get(suite)
     reference = None if name == REFERENCE else store.load(_path(results, chosen.name, REFERENCE))
-    store.save(results, score(built_in(name), chosen, reference))
+    store.save(results, score(built_in(name), chosen, reference, overall(progress) if progress else None))
 
 
 def _path(results: Path, suite: str, name: str) -> Path:

@@ -18,6 +18,7 @@ ABANDONED = 3600.0
 """Seconds after which a file that is being written has been left by a killed process."""
 _NO_LINKS = (errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EPERM)
 _REMEDIES = {
+    errno.ENOENT: "no folder can be made there: give another one",
     errno.ENOSPC: "the disk is full: free some space",
     errno.EDQUOT: "the disk quota is used up: free some space",
     errno.EFBIG: "files may not grow that large here: raise the limit (ulimit -f)",
@@ -90,6 +91,17 @@ def make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for each in missing:
         sync_folder(each.parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Find out whether a folder, which need not exist, can be made and written to; nothing is left behind.
+
+    Raises:
+        OSError: it cannot; the message says what to do.
+    """
+    with _explained(folder):
+        place = next(each for each in (folder, *folder.parents) if each.exists())
+        os.rmdir(tempfile.mkdtemp(dir=place, prefix=UNFINISHED))
 
 
 def sync_folder(folder: Path) -> None:

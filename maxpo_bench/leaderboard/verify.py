@@ -23,12 +23,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from maxpo_bench.estimators import ESTIMATORS
-from maxpo_bench.leaderboard import statuses, store
+from maxpo_bench.leaderboard import files, statuses, store
 from maxpo_bench.leaderboard.agreement import Comparison, Run, compare
 from maxpo_bench.leaderboard.checks import check_line
 from maxpo_bench.leaderboard.recomputation import recompute
+from maxpo_bench.leaderboard.reference import reference_of, scoring_command
 from maxpo_bench.leaderboard.score import REFERENCE, ContractFailure, Progress, provenance, score, scorer_hash
-from maxpo_bench.leaderboard.scored import WITHDRAWN, ScoredEntry
+from maxpo_bench.leaderboard.scored import EARLIER, WITHDRAWN, ScoredEntry
 from maxpo_bench.leaderboard.source import Submission, SubmissionError, read_submission
 from maxpo_bench.leaderboard.statuses import Verification, Withdrawal
 from maxpo_bench.leaderboard.submission import Candidate, built_in
@@ -95,6 +96,7 @@ def verify(
 
     Raises:
         UnknownNameError: no such entry.
+        OSError: the outcome could not be stored; nothing is run then.
         ValueError: it is withdrawn, its source is not at hand or another one, or it was scored by other code.
         SubmissionError: the submission cannot be read.
         SandboxError: the sandbox is not offered, or the submission broke a limit.
@@ -103,6 +105,7 @@ def verify(
     if beacon is not None:
         check_line(beacon, "beacon")
     stored = {item.entry.name: item for item in store.load_all(folder, chosen.name)}
+    reference_of(list(stored.values()), folder, chosen.name)
     scored = _find(stored, name, chosen.name, folder)
     subject = _subject(scored, submission)
     _check_current(scored, stored, chosen.name, folder)
@@ -110,6 +113,7 @@ def verify(
     done = verified_before(scored, path.parent, beacon)
     if beacon is not None and done is not None:
         return Verified(scored, done, path.parent / statuses.VERIFICATIONS, is_new=False)
+    files.check_writable(path.parent)
     rerun = _Rerun(subject, chosen, level, beacon or draw_beacon(), progress or (lambda stage, done: None))
     verification = rerun.verify(scored, stored[REFERENCE], by)
     return Verified(
@@ -272,18 +276,17 @@ def _source_of(name: str, path: str | Path | None) -> Path:
 
 def _check_current(scored: ScoredEntry, stored: dict[str, ScoredEntry], suite: str, results: Path) -> None:
     entry = scored.entry
-    if entry.status == "withdrawn":
+    if entry.status == "withdrawn" and EARLIER not in entry.extra:
         raise ValueError(f"{entry.name} is withdrawn: {entry.extra[WITHDRAWN]['reason']}")
-    if REFERENCE not in stored:
-        raise ValueError(f"{results / suite} holds no score of {REFERENCE}, to which scores are relative")
     now = scorer_hash()
     for item in (stored[REFERENCE], scored):
         if item.entry.scorer.get("source") != now:
-            flags = f"--suite {suite} --results {results}"
-            again = "leaderboard --score" if item.entry.origin == "built-in" else "submit PATH"
+            again = scoring_command(results, suite)
+            if item.entry.origin != "built-in":
+                again = again.replace("leaderboard --score", "submit PATH", 1)
             raise ValueError(
-                f"{item.entry.name} was scored by other code than this: score it again first (maxpo-bench {again} "
-                f"{flags}), or verify with the version that scored it (commit {item.entry.scorer.get('commit')})"
+                f"{item.entry.name} was scored by other code than this: score it again first ({again}), or verify with "
+                f"the version that scored it (commit {item.entry.scorer.get('commit')})"
             )
 
 

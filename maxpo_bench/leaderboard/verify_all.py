@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import concurrent.futures
-import multiprocessing
-import os
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from maxpo_bench.estimators import ESTIMATORS
-from maxpo_bench.leaderboard import store
-from maxpo_bench.leaderboard.api import ScoringInterrupted, exit_without
+from maxpo_bench.leaderboard import files, statuses, store
+from maxpo_bench.leaderboard.api import Progressing
 from maxpo_bench.leaderboard.checks import check_line
+from maxpo_bench.leaderboard.pool import in_processes
+from maxpo_bench.leaderboard.reference import scoring_command
+from maxpo_bench.leaderboard.score import REFERENCE, Progress
 from maxpo_bench.leaderboard.scored import ScoredEntry
+from maxpo_bench.leaderboard.stages import overall
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.leaderboard.verify import RESULTS, draw_beacon, verified_before, verify
 
@@ -24,7 +24,7 @@ def verify_built_ins(
     beacon: str | None = None,
     by: str = "",
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progressing | None = None,
 ) -> list[ScoredEntry]:
     """Verify the built-in estimators that have a score, each in a process of its own.
 
@@ -37,7 +37,7 @@ def verify_built_ins(
         beacon: a text that did not exist when the scores were made; drawn at random if not given.
         by: who verifies.
         workers: processes.
-        progress: called with (done, total) after each estimator.
+        progress: called with (done, total, names under way) at every step; done counts parts of estimators too.
 
     Returns:
         The built-in entries with the status they have now, by name.
@@ -45,28 +45,27 @@ def verify_built_ins(
     Raises:
         ScoringInterrupted: a process was killed; what was finished is stored.
         ValueError: there is no built-in estimator's score, or a score is not up to date.
+        OSError: nor could one be stored there.
     """
     folder, name = Path(results), SUITES.get(suite).name
     if beacon is not None:
         check_line(beacon, "beacon")
     entries = _built_in_entries(folder, name)
     if not entries:
+        files.check_writable(folder / name)
         raise ValueError(
-            f"{folder / name} holds no score of a built-in estimator: call `maxpo-bench leaderboard --score`"
+            f"{folder / name} holds no score of a built-in estimator: call `{scoring_command(folder, name)}` first"
         )
     todo = [item.entry.name for item in entries if not _is_done(folder, item, beacon)]
-    report = progress or (lambda done, total: None)
-    report(len(entries) - len(todo), len(entries))
-    if todo:
-        _verify(
-            todo,
-            name,
-            folder,
-            beacon or draw_beacon(),
-            by,
-            workers,
-            lambda left: report(len(entries) - left, len(entries)),
-        )
+    kept, report = len(entries) - len(todo), progress or (lambda done, total, current: None)
+    report(kept, len(entries), "")
+    in_processes(
+        verify_one,
+        todo,
+        (name, folder, beacon or draw_beacon(), by),
+        workers=workers,
+        report=lambda done, current: report(kept + done, len(entries), current),
+    )
     return _built_in_entries(folder, name)
 
 
@@ -78,34 +77,13 @@ def _built_in_entries(results: Path, suite: str) -> list[ScoredEntry]:
 def _is_done(results: Path, scored: ScoredEntry, beacon: str | None) -> bool:
     entry = scored.entry
     folder = store.path_of(results, entry.suite, entry.name, entry.submission_hash).parent
-    return entry.status == "withdrawn" or verified_before(scored, folder, beacon) is not None
+    return statuses.withdrawal(folder) is not None or verified_before(scored, folder, beacon) is not None
 
 
-def _verify(
-    names: Sequence[str], suite: str, results: Path, beacon: str, by: str, workers: int, report: Callable[[int], None]
-) -> None:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
-    with concurrent.futures.ProcessPoolExecutor(
-        workers, mp_context=context, initializer=exit_without, initargs=(os.getpid(),)
-    ) as pool:
-        futures = [pool.submit(verify_one, name, suite, results, beacon, by) for name in names]
-        try:
-            for done, future in enumerate(concurrent.futures.as_completed(futures), start=1):
-                future.result()
-                report(len(names) - done)
-        except concurrent.futures.BrokenExecutor as error:
-            raise ScoringInterrupted(
-                "a verifying process was killed: the same call goes on with what is missing"
-            ) from error
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def verify_one(name: str, suite: str, results: Path, beacon: str, by: str) -> None:
+def verify_one(name: str, suite: str, results: Path, beacon: str, by: str, progress: Progress | None = None) -> None:
     """Verify one built-in estimator on one thread."""
     import torch
 
     torch.set_num_threads(1)
-    verify(name, suite=suite, results=results, beacon=beacon, by=by)
+    parts = 2 if name == REFERENCE else 3
+    verify(name, suite=suite, results=results, beacon=beacon, by=by, progress=progress and overall(progress, parts))

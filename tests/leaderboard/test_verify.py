@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from maxpo_bench import cli
 from maxpo_bench.leaderboard import agreement, api, store, suite, table, verify, verify_all
 from maxpo_bench.leaderboard.contract import CheckResult
+from maxpo_bench.leaderboard.pool import ScoringInterrupted
 from maxpo_bench.leaderboard.score import ContractFailure, score
 from maxpo_bench.leaderboard.submission import built_in
 from maxpo_bench.leaderboard.suite import SUITES, MazeTrack
@@ -329,32 +330,13 @@ def test_a_submission_is_verified_from_its_source_in_the_sandbox(results, tmp_pa
     assert verification.sandbox == LEVEL
 
 
-class InProcess:
-    """A pool that works at once, in this process."""
-
-    def __init__(self, *arguments, **options):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exception):
-        return False
-
-    def shutdown(self, **options):
-        pass
-
-    def submit(self, function, *arguments):
-        future = verify_all.concurrent.futures.Future()
-        try:
-            future.set_result(function(*arguments))
-        except BaseException as error:
-            future.set_exception(error)
-        return future
+def in_this_process(job, names, arguments, *, workers, report):
+    for done, name in enumerate(names):
+        job(name, *arguments, lambda stage, share, done=done, name=name: report(done + share, name))
 
 
 def test_all_built_ins_are_verified_and_what_is_done_is_kept(results, reruns, monkeypatch):
-    monkeypatch.setattr(verify_all.concurrent.futures, "ProcessPoolExecutor", InProcess)
+    monkeypatch.setattr(verify_all, "in_processes", in_this_process)
     flags = ("--suite", "quick", "--results", results, "--quiet")
     verify.verify("ei", suite="quick", results=results, beacon=BEACON)
     del reruns[:]
@@ -371,10 +353,10 @@ def test_all_built_ins_are_verified_and_what_is_done_is_kept(results, reruns, mo
 def test_a_killed_process_ends_with_code_3_and_what_was_done_is_kept(results, reruns, monkeypatch):
     def dying(name, *arguments):
         if name == "ei_l1o":
-            raise verify_all.concurrent.futures.BrokenExecutor
+            raise ScoringInterrupted("it was killed")
         verify.verify(name, suite=arguments[0], results=arguments[1], beacon=arguments[2])
 
-    monkeypatch.setattr(verify_all.concurrent.futures, "ProcessPoolExecutor", InProcess)
+    monkeypatch.setattr(verify_all, "in_processes", in_this_process)
     monkeypatch.setattr(verify_all, "verify_one", dying)
     call("verify", "--all-built-in", "--beacon", BEACON, "--suite", "quick", "--results", results, "--quiet", code=3)
     statuses = {name: entry_of(results, name).status for name in NAMES}
@@ -392,6 +374,9 @@ def test_built_ins_are_verified_in_processes_of_their_own(tmp_path, monkeypatch)
     monkeypatch.undo()
     api.score_one("ei_l2o", "quick", tmp_path)
     seen = []
-    [found] = verify_all.verify_built_ins("quick", tmp_path, progress=lambda done, total: seen.append((done, total)))
+    [found] = verify_all.verify_built_ins("quick", tmp_path, progress=lambda *step: seen.append(step))
     assert found.entry.status == "verified"
-    assert seen == [(0, 1), (1, 1)]
+    assert (seen[0], seen[-1]) == ((0, 1, ""), (1, 1, ""))
+    assert {current for _, _, current in seen[1:-1]} == {"ei_l2o"}
+    assert [done for done, _, _ in seen] == sorted(done for done, _, _ in seen)
+    assert len({done for done, _, _ in seen}) > 10
