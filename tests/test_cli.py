@@ -89,7 +89,7 @@ def test_table1_is_measured_and_written(tmp_path):
         (["plot", "learning_curve"], "Did you mean 'learning_curves'"),
         (["submit", "absent.py"], "no such Python file"),
         (["certify", "ei", "--scale", "1"], "--scale and --domain are for files"),
-        (["leaderboard", "--suite", "quick", "--results", "nowhere"], "score the built-in estimators first"),
+        (["leaderboard", "--suite", "quick", "--results", "nowhere"], "holds no score of ei_l2o"),
     ],
 )
 def test_usage_errors_are_one_line_with_a_remedy(monkeypatch, capsys, tmp_path, arguments, words):

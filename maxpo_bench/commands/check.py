@@ -6,15 +6,18 @@ import re
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from maxpo_bench.commands.progress import staged
-from maxpo_bench.leaderboard.admission import CheckReport, check
-from maxpo_bench.leaderboard.contract import CheckResult
-from maxpo_bench.leaderboard.duration import CallTime
-from maxpo_bench.leaderboard.examination import SCORE_LIMITS
-from maxpo_bench.sandbox import Level
+from maxpo_bench.leaderboard.limits import CHECK_LIMITS, SCORE_LIMITS
+from maxpo_bench.sandbox import Level, Prepared
 
+if TYPE_CHECKING:
+    from maxpo_bench.leaderboard.admission import CheckReport
+    from maxpo_bench.leaderboard.contract import CheckResult
+    from maxpo_bench.leaderboard.duration import CallTime
+
+SUBMISSION_FILE = "submission.py"
 LONG_SECONDS = 180.0
 """A score that takes longer is announced."""
 
@@ -31,8 +34,11 @@ def run_check(
     """
     if not quiet:
         warn_if_not_strict(level)
+    prepared = prepare(path, level)
+    from maxpo_bench.leaderboard.admission import check
+
     with staged(quiet=quiet) as progress:
-        report = check(path, level=level, suite=suite, progress=progress, **overrides)
+        report = check(path, level=level, suite=suite, progress=progress, prepared=prepared, **overrides)
     if as_json:
         from maxpo_bench.cli.shared import print_json
 
@@ -45,6 +51,13 @@ def run_check(
     return 0 if report.passed else 1
 
 
+def prepare(path: Path, level: Level) -> Prepared | None:
+    """Start the worker now: it imports torch on one core while this process does so on another."""
+    if not path.exists():
+        return None
+    return Prepared(SUBMISSION_FILE if path.is_dir() else path.name, level, CHECK_LIMITS)
+
+
 def print_report(report: CheckReport) -> None:
     """One line per contract test, then the certificate, then the verdict."""
     print(f"Sandbox: {report.level}" + (f" ({', '.join(report.protections)})" if report.protections else ""))
@@ -55,7 +68,8 @@ def print_report(report: CheckReport) -> None:
         print(report.certificate.explain())
     if report.contradiction:
         print(f"Contradicted: {cut_rows(report.contradiction)}")
-    for line in (*time_needed(report.calls), *to_fill_in(report.unfinished)):
+    was_slow = report.error_kind in ("TimeLimit", "CpuLimit")
+    for line in (*time_needed(report.calls, always=was_slow), *to_fill_in(report.unfinished)):
         print(line)
     print(verdict(report))
 
@@ -72,9 +86,9 @@ def cut_rows(text: str) -> str:
     return re.sub(rf"\[({first})[^\[\]]*\]", r"[\1...]", text)
 
 
-def time_needed(calls: CallTime | None) -> list[str]:
-    """Say what a call takes and what a score will, where that is more than a few minutes."""
-    if calls is None or calls.score_seconds < LONG_SECONDS:
+def time_needed(calls: CallTime | None, *, always: bool = False) -> list[str]:
+    """Say what a call takes and what a score will; nothing where that is short, unless asked to."""
+    if calls is None or (calls.score_seconds < LONG_SECONDS and not always):
         return []
     line = (
         f"Time: {calls.seconds:.2g} s for a call on {calls.groups} groups of {calls.n} (K = {calls.k}); the calls of "
@@ -87,6 +101,8 @@ def time_needed(calls: CallTime | None) -> list[str]:
 
 
 def _minutes(seconds: float) -> str:
+    if seconds < LONG_SECONDS:
+        return f"{seconds:.2g} seconds" if seconds < 10 else f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
 
 

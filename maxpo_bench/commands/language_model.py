@@ -149,7 +149,8 @@ def _subject(asked: Asked, track: LanguageTrack) -> Subject:
     if level == "none" and not asked.quiet:
         print("note: this runs the file's code without a sandbox, with your rights", file=sys.stderr)
 
-    from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
+    from maxpo_bench.leaderboard.examination import open_submission
+    from maxpo_bench.leaderboard.limits import SCORE_LIMITS
 
     @contextmanager
     def opened(k: int) -> Iterator[Estimator]:

@@ -11,11 +11,12 @@ from typing import Any
 from maxpo_bench.leaderboard.certification import certify_candidate, contradicted_at
 from maxpo_bench.leaderboard.contract import CheckResult, audit, check_contract
 from maxpo_bench.leaderboard.duration import CallTime, measure_calls
-from maxpo_bench.leaderboard.examination import CHECK_LIMITS, open_submission
+from maxpo_bench.leaderboard.examination import open_submission
+from maxpo_bench.leaderboard.limits import CHECK_LIMITS
 from maxpo_bench.leaderboard.source import Metadata, Submission, SubmissionError, read_submission
 from maxpo_bench.leaderboard.suite import SUITES, Suite
 from maxpo_bench.moments import Certificate, CertificateError
-from maxpo_bench.sandbox import Level, Limits, SandboxError
+from maxpo_bench.sandbox import Level, Limits, Prepared, SandboxError
 
 Progress = Callable[[str, float], None]
 STAGES = ("contract tests", "timing", "certificate", "suite's sizes", "asking again")
@@ -101,6 +102,7 @@ def check(
     limits: Limits = CHECK_LIMITS,
     suite: str = "full",
     progress: Progress | None = None,
+    prepared: Prepared | None = None,
     **overrides: str | int | None,
 ) -> CheckReport:
     """Check a submission: it is read, run in a sandbox, put to the contract tests, certified, and asked again.
@@ -111,6 +113,7 @@ def check(
         limits: of its worker.
         suite: at whose (n, K) the answers are held against the certificate.
         progress: called with (stage, share done).
+        prepared: a worker that is on its way already, for the same file name, level and limits.
         overrides: keys of `Metadata` that take precedence over what the file declares.
 
     Raises:
@@ -121,14 +124,15 @@ def check(
 
     if not Path(path).exists():
         raise FileNotFoundError(f"{path}: no such file or folder")
-    require(level)
+    if prepared is None:
+        require(level)
     chosen = SUITES.get(suite)
     started = time.perf_counter()
     findings: dict[str, Any] = {"name": Path(path).stem, "level": level, "results": [], "passed": False}
     try:
         submission = read_submission(path, **overrides)
         findings.update(name=submission.name, unfinished=unfinished(submission.metadata))
-        _examine(submission, level, limits, chosen, findings, progress)
+        _examine(submission, level, limits, chosen, findings, progress, prepared)
     except (SubmissionError, SandboxError, CertificateError) as error:
         findings.update(error=str(error), error_kind=type(error).__name__)
     return CheckReport(**findings, seconds=time.perf_counter() - started)
@@ -141,6 +145,7 @@ def _examine(
     suite: Suite,
     findings: dict[str, Any],
     progress: Progress | None,
+    prepared: Prepared | None,
 ) -> None:
     """Put what is found into ``findings`` as it comes, so that an error leaves what was found before."""
 
@@ -148,7 +153,7 @@ def _examine(
         if progress:
             progress(stage, STAGES.index(stage) / len(STAGES))
 
-    with open_submission(submission, level=level, limits=limits) as candidate:
+    with open_submission(submission, level=level, limits=limits, prepared=prepared) as candidate:
         findings["protections"] = candidate.protections
         report("contract tests")
         results = findings["results"] = check_contract(candidate)

@@ -14,8 +14,9 @@ from maxpo_bench.estimators import BUILT_IN, ESTIMATORS
 from maxpo_bench.leaderboard import files, store
 from maxpo_bench.leaderboard.board import build_board
 from maxpo_bench.leaderboard.entry import Leaderboard
-from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
+from maxpo_bench.leaderboard.examination import open_submission
 from maxpo_bench.leaderboard.language import with_language_model
+from maxpo_bench.leaderboard.limits import SCORE_LIMITS
 from maxpo_bench.leaderboard.pool import ScoringInterrupted, exit_without, in_processes
 from maxpo_bench.leaderboard.reference import reference_of
 from maxpo_bench.leaderboard.score import REFERENCE, Progress, score, scorer_hash

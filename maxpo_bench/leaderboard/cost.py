@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 
 from maxpo_bench.estimators import Estimator
-from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
+from maxpo_bench.leaderboard.examination import open_submission
+from maxpo_bench.leaderboard.limits import SCORE_LIMITS
 from maxpo_bench.leaderboard.source import Metadata, Submission
 from maxpo_bench.leaderboard.submission import Candidate, built_in
 

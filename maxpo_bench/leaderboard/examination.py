@@ -20,14 +20,13 @@ from torch import Tensor
 
 from maxpo_bench.estimators import Estimator
 from maxpo_bench.leaderboard.kept_rows import KeptRows
+from maxpo_bench.leaderboard.limits import CHECK_LIMITS
 from maxpo_bench.leaderboard.source import FACTORY, Submission, SubmissionError
 from maxpo_bench.leaderboard.submission import Candidate, declared_estimator
 from maxpo_bench.leaderboard.suite import FAMILIES
-from maxpo_bench.sandbox import Answer, BadAnswer, EstimatorError, Level, Limits, SandboxError, Worker
+from maxpo_bench.sandbox import Answer, BadAnswer, EstimatorError, Level, Limits, Prepared, SandboxError, Worker
 
 Array = NDArray[np.float64]
-CHECK_LIMITS = Limits(cpu_seconds=60.0, call_seconds=10.0, total_seconds=120.0)
-SCORE_LIMITS = Limits(cpu_seconds=1800.0, call_seconds=60.0, total_seconds=3600.0)
 VALUES_PER_CALL = 2**16
 """Rewards in one call of a worker: larger batches are cut, so that the limit of a call is one of a bounded amount."""
 
@@ -39,7 +38,11 @@ _DTYPES = {"float64": torch.float64, "float32": torch.float32, "float16": torch.
 
 @contextmanager
 def open_submission(
-    submission: Submission, *, level: Level = "strict", limits: Limits = CHECK_LIMITS
+    submission: Submission,
+    *,
+    level: Level = "strict",
+    limits: Limits = CHECK_LIMITS,
+    prepared: Prepared | None = None,
 ) -> Iterator[Candidate]:
     """Start a worker for a submission and yield it as a candidate; the worker is killed at the end.
 
@@ -47,6 +50,7 @@ def open_submission(
         submission: as it was read; its code runs in the worker only.
         level: of the sandbox; never lowered silently.
         limits: of one worker.
+        prepared: a worker that was started before the submission was read; see `maxpo_bench.sandbox.Worker`.
 
     Raises:
         SandboxUnavailable: this machine does not offer the level.
@@ -55,7 +59,7 @@ def open_submission(
             is the cause.
         SubmissionError: it is stateful without a factory.
     """
-    with Examination(submission, level, limits) as examination:
+    with Examination(submission, level, limits, prepared) as examination:
         try:
             yield examination.candidate()
         except Exception as error:
@@ -71,9 +75,10 @@ class Examination:
         submission: what is examined.
         level: of the sandbox.
         limits: of one worker.
+        prepared: a worker that is on its way already.
     """
 
-    def __init__(self, submission: Submission, level: Level, limits: Limits) -> None:
+    def __init__(self, submission: Submission, level: Level, limits: Limits, prepared: Prepared | None = None) -> None:
         self.submission = submission
         self.fatal: SandboxError | None = None
         self._level: Level = level
@@ -81,13 +86,17 @@ class Examination:
         self._rng = np.random.default_rng(secrets.randbits(128))
         self._kept = KeptRows(np.random.default_rng(secrets.randbits(128)))
         self._states = itertools.count(1)
-        self._worker = self._start()
+        self._worker = self._start(prepared)
+        # It imports torch on another core while the first worker is examined.
+        self._for_audit: Prepared | None = Prepared(submission.filename, level, limits)
 
     def __enter__(self) -> Examination:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._worker.close()
+        if self._for_audit is not None:
+            self._for_audit.close()
 
     def candidate(self) -> Candidate:
         """Return what the scorer works with.
@@ -119,8 +128,14 @@ class Examination:
             submission=self.submission,
         )
 
-    def _start(self) -> Worker:
-        return Worker(self.submission.source, filename=self.submission.filename, level=self._level, limits=self._limits)
+    def _start(self, prepared: Prepared | None) -> Worker:
+        return Worker(
+            self.submission.source,
+            filename=self.submission.filename,
+            level=self._level,
+            limits=self._limits,
+            prepared=prepared,
+        )
 
     def _state(self) -> int:
         """Number of a fresh state; stateless estimators have one for all calls."""
@@ -195,7 +210,8 @@ class Examination:
 
     def _audit(self) -> str:
         """Ask the kept rows again of a fresh worker, shuffled, in other batches; say what differs, or nothing."""
-        with self._start() as fresh:
+        prepared, self._for_audit = self._for_audit, None
+        with self._start(prepared) as fresh:
             return self._kept.differing(
                 lambda rows, k, dtype: self._call(fresh, rows, k, dtype, 0, row_instances=False).values
             )

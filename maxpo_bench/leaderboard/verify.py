@@ -232,7 +232,8 @@ def _opened(subject: Submission | str, level: Level) -> Iterator[Candidate]:
     if isinstance(subject, str):
         yield built_in(subject)
         return
-    from maxpo_bench.leaderboard.examination import SCORE_LIMITS, open_submission
+    from maxpo_bench.leaderboard.examination import open_submission
+    from maxpo_bench.leaderboard.limits import SCORE_LIMITS
 
     with open_submission(subject, level=level, limits=SCORE_LIMITS) as candidate:
         yield candidate

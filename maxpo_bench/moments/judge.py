@@ -109,7 +109,9 @@ def other_objective(results: Sequence[InstanceResult], tolerance: float = TOLERA
 
 
 def _fit(mean: FloatArray, truth: FloatArray) -> float:
-    return float(mean @ truth) / float(truth @ truth)
+    """Return the best c of mean = c * truth; 0 where the gradient is zero, as that of another K can be."""
+    square = float(truth @ truth)
+    return float(mean @ truth) / square if square else 0.0
 
 
 def _sine(mean: FloatArray, truth: FloatArray) -> float:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         TimeLimit,
         WorkerDied,
     )
-    from maxpo_bench.sandbox.host import Answer, Worker
+    from maxpo_bench.sandbox.host import Answer, Prepared, Worker
     from maxpo_bench.sandbox.levels import Offer, offered, require
     from maxpo_bench.sandbox.limits import Limits
     from maxpo_bench.sandbox.protections import LEVELS, PROMISED, PROTECTIONS, Level
@@ -42,6 +42,7 @@ __all__ = [
     "LoadError",
     "MemoryLimit",
     "Offer",
+    "Prepared",
     "ProtocolViolation",
     "SandboxError",
     "SandboxUnavailable",
@@ -68,7 +69,7 @@ _PROTECTIONS = ("LEVELS", "PROMISED", "PROTECTIONS", "Level")
 _MODULES = {
     **dict.fromkeys(_ERRORS, "errors"),
     **dict.fromkeys(_PROTECTIONS, "protections"),
-    **dict.fromkeys(("Answer", "Worker"), "host"),
+    **dict.fromkeys(("Answer", "Prepared", "Worker"), "host"),
     **dict.fromkeys(("Offer", "offered", "require"), "levels"),
     "Limits": "limits",
 }

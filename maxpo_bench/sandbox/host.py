@@ -55,6 +55,39 @@ class Answer:
     input_changed: bool
 
 
+class Prepared:
+    """A locked process without a submission, which imports its libraries while its owner does something else.
+
+    It becomes a `Worker` of the same file name, level and limits in the thread that made it, or is closed.
+
+    Args:
+        filename: what messages will call the submission.
+        level: what it must be locked by; never less.
+        limits: bounds on its use of processor, clock and memory.
+
+    Raises:
+        UnknownNameError: there is no such level.
+        SandboxUnavailable: this system does not reach the level.
+    """
+
+    def __init__(self, filename: str, level: Level, limits: Limits) -> None:
+        check_level(level)
+        self.filename, self.limits = os.path.basename(filename) or "submission.py", limits
+        self.level: Level = level
+        self.process = Process()
+        self.close: Callable[[], object] = weakref.finalize(self, self.process.end)
+        try:
+            self.channel = Channel(self.process)
+            report = lock(self.process, self.channel, level, limits, self.filename, _number())
+            lacks = report.lacks(level)
+            if lacks:
+                raise unavailable(level, lacks)
+            self.protections = report.reached
+        except BaseException:
+            self.close()
+            raise
+
+
 class Worker:
     """One submission in one process, which is locked before the source is handed over, and killed at the end.
 
@@ -68,6 +101,8 @@ class Worker:
         filename: what messages call it.
         level: what it must be locked by; never less.
         limits: bounds on its use of processor, clock and memory.
+        prepared: a process that is on its way already; used if it was made for the same file name, level and limits,
+            else closed.
 
     Attributes:
         protections: what was reached, some with a detail in brackets; see `protections.PROTECTIONS`.
@@ -88,6 +123,7 @@ class Worker:
         filename: str = "submission.py",
         level: Level = "strict",
         limits: Limits | None = None,
+        prepared: Prepared | None = None,
     ) -> None:
         if not isinstance(source, bytes):
             raise TypeError(f"source must be the file's bytes, got {type(source).__name__}")
@@ -96,7 +132,7 @@ class Worker:
         self._filename = os.path.basename(filename) or "submission.py"
         self._level: Level = level
         self._limits = limits or Limits()
-        self._start()
+        self._start(prepared)
 
     @property
     def level(self) -> Level:
@@ -113,19 +149,18 @@ class Worker:
         """Whether the process has been ended."""
         return self._process.ended
 
-    def _start(self) -> None:
-        self.protections: tuple[str, ...] = ()
+    def _start(self, prepared: Prepared | None = None) -> None:
+        wanted = (self._filename, self._level, self._limits)
+        if prepared is not None and (prepared.filename, prepared.level, prepared.limits) != wanted:
+            prepared.close()
+            prepared = None
+        self._prepared = prepared or Prepared(*wanted)  # kept, since its process ends with it
+        self._process, self._channel = self._prepared.process, self._prepared.channel
+        self.protections: tuple[str, ...] = self._prepared.protections
         self.has_factory = False
         self._spent_seconds = 0.0
-        self._process = Process()
         self._finalizer = weakref.finalize(self, self._process.end)
         try:
-            self._channel = Channel(self._process)
-            report = lock(self._process, self._channel, self._level, self._limits, self._filename, _number())
-            lacks = report.lacks(self._level)
-            if lacks:
-                raise unavailable(self._level, lacks)
-            self.protections = report.reached
             self._load()
         except BaseException:
             self.close()

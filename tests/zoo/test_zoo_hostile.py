@@ -9,7 +9,7 @@ from battery import WENT_THROUGH, meet
 from zoo_table import Animal
 
 from maxpo_bench.leaderboard.admission import check
-from maxpo_bench.leaderboard.examination import CHECK_LIMITS
+from maxpo_bench.leaderboard.limits import CHECK_LIMITS
 from maxpo_bench.sandbox import Limits
 
 HOSTILE = zoo_table.of("hostile")

@@ -26,10 +26,11 @@ def run(requests: int, replies: int) -> None:
     lock = Lock(settings)
     reached, missing = lock.close()
     channel.send_text(Kind.LOCKED, setup.number, "\n".join(reached) + "\n\n" + "\n".join(missing))
+    serve = _libraries(settings)  # while the parent looks at the report, or does something else
     # The source comes only now: the parent has seen what was reached.
     header = channel.header()
     source = bytes(channel.read(header.length))
-    loaded = _load(channel, header.number, source, settings, lock)
+    loaded = _load(channel, header.number, source, settings, lock, serve)
     if loaded is not None:
         serve, functions = loaded
         channel.send(Header(Kind.READY, header.number, 0, flags=HAS_FACTORY if functions.has_factory else 0))
@@ -40,19 +41,28 @@ Serve = Callable[[Channel, submission.Functions, str], None]
 
 
 def _load(
-    channel: Channel, number: int, source: bytes, settings: dict[str, Any], lock: Lock
+    channel: Channel, number: int, source: bytes, settings: dict[str, Any], lock: Lock, serve: Serve | BaseException
 ) -> tuple[Serve, submission.Functions] | None:
     """Return the submission's functions and what serves them, or report why there are none."""
     filename = settings["filename"]
     try:
         code = submission.compiled(source, filename)
-        serve = _import_libraries(settings)
+        if isinstance(serve, BaseException):
+            raise serve
         lock.limit_memory()
         return serve, submission.imported(code, source, filename)
     except BaseException as error:
         kind = Kind.OUT_OF_MEMORY if submission.ran_out_of_memory(error) else Kind.LOAD_ERROR
         channel.send_text(kind, number, submission.describe(error), line=submission.line_of(error, filename))
     return None
+
+
+def _libraries(settings: dict[str, Any]) -> Serve | BaseException:
+    """Return the loop that answers calls, or why it cannot be imported, which the reply to the source will tell."""
+    try:
+        return _import_libraries(settings)
+    except BaseException as error:
+        return error
 
 
 def _import_libraries(settings: dict[str, Any]) -> Serve:
