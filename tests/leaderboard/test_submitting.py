@@ -16,7 +16,7 @@ from maxpo_bench.commands import check as check_command
 from maxpo_bench.commands import submit as submit_command
 from maxpo_bench.commands.check import cut_rows, next_step, print_report, time_needed
 from maxpo_bench.commands.new import new_submission
-from maxpo_bench.leaderboard import api, store, suite
+from maxpo_bench.leaderboard import admission, api, store, suite
 from maxpo_bench.leaderboard.admission import STAGES, CheckReport, unfinished
 from maxpo_bench.leaderboard.board import build_board
 from maxpo_bench.leaderboard.contract import CheckResult
@@ -51,8 +51,9 @@ def small_suite(monkeypatch):
 def admitted(monkeypatch):
     """`check` of the commands, replaced by one that admits everything at once."""
     report = CheckReport("twice_ei", True, "strict")
-    for command in (check_command, submit_command):
-        monkeypatch.setattr(command, "check", lambda path, **options: report)
+    for module in (admission, check_command, submit_command):
+        monkeypatch.setattr(module, "check", lambda path, **options: report, raising=False)
+    monkeypatch.setattr(check_command, "prepare", lambda path, level: None, raising=False)
     return report
 
 
@@ -143,10 +144,14 @@ def test_only_long_scores_are_announced(capsys):
     [line] = time_needed(CallTime(48, 16, 4, 0.25, 1200.0))
     assert "0.25 s for a call on 48 groups of 16 (K = 4)" in line
     assert "about 20 minutes." in line
+    [line] = time_needed(CallTime(48, 16, 4, 0.002, 20.0), always=True)
+    assert "will take about 20 seconds." in line
     [line] = time_needed(CallTime(48, 16, 4, 9.0, 36000.0))
     assert "about 10 hours, and 30 minutes are allowed: make it faster" in line
     print_report(CheckReport("slow", True, "none", calls=CallTime(48, 16, 4, 0.25, 1200.0)))
     assert "about 20 minutes" in capsys.readouterr().out
+    print_report(CheckReport("slow", False, "none", calls=CallTime(48, 16, 4, 0.1, 100.0), error_kind="TimeLimit"))
+    assert "0.1 s for a call" in capsys.readouterr().out
     calls = CheckReport("slow", True, "none", calls=CallTime(48, 16, 4, 0.25, 1200.0)).to_dict()["calls"]
     assert (calls["seconds"], calls["score_seconds"]) == (0.25, 1200.0)
 
