@@ -115,17 +115,15 @@ def submit(
     from maxpo_bench.commands.submit import run_submit
 
     level = sandbox_level(sandbox, trust)
-    overrides = {"name": name, "scale": scale, "domain": domain}
-    if not dry_run:  # which stores nothing
-        overrides |= {"replace": replace}
     finish(
         lambda: run_submit(
             path,
             suite=suite,
             results=results,
-            overrides=overrides,
+            overrides={"name": name, "scale": scale, "domain": domain},
             level=level,
             dry_run=dry_run,
+            replace=replace,
             as_json=as_json,
             quiet=quiet,
         )

@@ -14,7 +14,7 @@ from maxpo_bench.leaderboard import api
 from maxpo_bench.leaderboard.admission import check, unfinished
 from maxpo_bench.leaderboard.board import scored_otherwise
 from maxpo_bench.leaderboard.score import REFERENCE, ContractFailure, scorer_hash
-from maxpo_bench.leaderboard.source import KEYS, read_submission
+from maxpo_bench.leaderboard.source import read_submission
 from maxpo_bench.leaderboard.store import load_all, path_of
 from maxpo_bench.leaderboard.suite import SUITES
 from maxpo_bench.sandbox import Level
@@ -28,6 +28,7 @@ def run_submit(
     overrides: dict[str, Any],
     level: Level,
     dry_run: bool,
+    replace: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
@@ -35,14 +36,15 @@ def run_submit(
     if not quiet:
         warn_if_not_strict(level)
     if dry_run:
-        return _dry_run(path, suite, results, overrides, level, as_json=as_json, quiet=quiet)
+        return _dry_run(path, suite, results, overrides, level, replace=replace, as_json=as_json, quiet=quiet)
     if not quiet:
-        declared = {key: value for key, value in overrides.items() if key in KEYS}
-        for line in to_fill_in(unfinished(read_submission(path, **declared).metadata)):
+        for line in to_fill_in(unfinished(read_submission(path, **overrides).metadata)):
             print(f"note: {line}", file=sys.stderr)
     try:
         with staged(quiet=quiet) as progress:
-            done = api.submit(path, suite=suite, results=results, level=level, progress=progress, **overrides)
+            done = api.submit(
+                path, suite=suite, results=results, level=level, replace=replace, progress=progress, **overrides
+            )
     except ContractFailure as failure:
         print(cut_rows(str(failure)), file=sys.stderr)
         return 1
@@ -64,13 +66,14 @@ def _dry_run(
     overrides: dict[str, Any],
     level: Level,
     *,
+    replace: bool,
     as_json: bool,
     quiet: bool,
 ) -> int:
     """Check, and say what a submission would do: nothing is scored or written."""
     with staged(quiet=quiet) as progress:
         report = check(path, level=level, suite=suite, progress=progress, **overrides)
-    plan = _plan(path, suite, results, overrides) if report.passed else {}
+    plan = _plan(path, suite, results, overrides, replace=replace) if report.passed else {}
     if as_json:
         from maxpo_bench.cli.shared import print_json
 
@@ -83,7 +86,7 @@ def _dry_run(
     return 0 if report.passed else 1
 
 
-def _plan(path: Path, suite: str, results: Path, overrides: dict[str, Any]) -> dict[str, str]:
+def _plan(path: Path, suite: str, results: Path, overrides: dict[str, Any], *, replace: bool) -> dict[str, str]:
     """What would be scored, against what, and where it would be stored."""
     submission, chosen = read_submission(path, **overrides), SUITES.get(suite)
     stored = load_all(results, chosen.name)
@@ -93,7 +96,7 @@ def _plan(path: Path, suite: str, results: Path, overrides: dict[str, Any]) -> d
     if target.is_file():
         version = "scored before"
     elif any(item.entry.name == submission.name for item in stored):
-        version = "a new version of an entry of this name: say --replace"
+        version = "a new version of the entry of this name" + ("" if replace else ", which needs --replace")
     if reference is None:
         state = f"not scored, and scores are relative to it. First: {_rescore(chosen.name, results)}"
     elif reference.scorer.get("source") != scorer_hash():

@@ -206,8 +206,10 @@ def test_dry_run_beside_a_current_reference(admitted, file, tmp_path):
     assert plan["plan"]["Reference"] == "ei_l2o, current"
     assert plan["plan"]["Entry"] == "twice_ei, new"
     store.save(tmp_path, scored("twice_ei", suite="quick-1"))
-    plan = json.loads(call("submit", file, "--suite", "quick", "--results", tmp_path, "--dry-run", "--json").stdout)
-    assert plan["plan"]["Entry"] == "twice_ei, a new version of an entry of this name: say --replace"
+    for flags, words in (([], ", which needs --replace"), (["--replace"], "")):
+        options = ["--suite", "quick", "--results", tmp_path, "--dry-run", "--json", *flags]
+        plan = json.loads(call("submit", file, *options).stdout)
+        assert plan["plan"]["Entry"] == f"twice_ei, a new version of the entry of this name{words}"
 
 
 def test_submit_answers_in_a_screenful(monkeypatch, file, tmp_path):
