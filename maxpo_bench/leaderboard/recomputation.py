@@ -65,6 +65,8 @@ def _parts(stored: ScoredEntry, again: ScoredEntry) -> list[str]:
             fixed = [[each.num_groups, each.truth_sq, each.constant] for each in (first, second)]
             if not is_close(*fixed) or not all(_is_close_for_its_size(*pair) for pair in zip(*sums, strict=True)):
                 differing.append(f"the block sums of bandit {first.instance} are others")
+    if _same_platform(stored, again) and not is_close(stored.certificate, again.certificate):
+        differing.append("the certificate's figures are others")
     if not is_close(stored.fingerprint, again.fingerprint):
         differing.append("the fingerprint is another")
     return differing
@@ -82,13 +84,18 @@ def _learning(stored: ScoredEntry, again: ScoredEntry) -> list[str]:
     best = max(second["tuning"].values())
     if rate != first["learning_rate"] or second["tuning"].get(str(rate), -math.inf) < best - TIE * abs(best):
         differing.append(f"the tuning chooses step size {second['learning_rate']:g}, stored is {_text(rate)}")
-    elif _same_platform(stored, again) and not is_close(first["returns"], second["returns"]):
-        differing.append("the returns on the maze are others")
+    elif _same_platform(stored, again):
+        if not is_close(first["returns"], second["returns"]):
+            differing.append("the returns on the maze are others")
+        if not is_close(first.get("curve"), second.get("curve")):
+            differing.append("the curve of learning is another")
+        if not is_close(_plain(stored.entry.learning), _plain(again.entry.learning)):
+            differing.append("the interval of the maze return is another")
     return differing
 
 
 def _same_platform(stored: ScoredEntry, again: ScoredEntry) -> bool:
-    """Training amplifies rounding: returns are the same to the last digit only where the arithmetic is."""
+    """Training amplifies rounding, and so does a B95 at the edge: they are the same only where the arithmetic is."""
     return all(stored.entry.scorer.get(key) == again.entry.scorer.get(key) for key in PLATFORM)
 
 

@@ -171,6 +171,27 @@ FORGERIES = {
         lambda item: replace(item, fingerprint={key: values[::-1] for key, values in item.fingerprint.items()}),
         {"own seeds"},
     ),
+    "certificate": (
+        lambda item: replace(item, certificate={**item.certificate, "worst_error": 0.5}),
+        {"own seeds"},
+    ),
+    "curve of learning": (
+        lambda item: replace(
+            item,
+            learning={
+                **item.learning,
+                "curve": {**item.learning["curve"], "mean": [9.0] * len(item.learning["curve"]["mean"])},
+            },
+        ),
+        {"own seeds"},
+    ),
+    "maze interval": (
+        lambda item: replace(
+            item,
+            entry=replace(item.entry, learning=replace(item.entry.learning, low=item.entry.learning.value)),
+        ),
+        {"own seeds"},
+    ),
     "maze column": (
         lambda item: replace(item, entry=replace(item.entry, learning=replace(item.entry.learning, value=99.0))),
         {"own seeds"},
@@ -306,6 +327,17 @@ def test_a_withdrawn_entry_keeps_its_row_without_a_rank(results, reruns):
     with pytest.raises(ValueError, match="the reference of every score"):
         call("withdraw", "ei_l2o", "--reason", "no", *flags)
     assert reruns == []
+
+
+def test_what_an_earlier_version_left_ends_with_a_verification(results, reruns):
+    now = store.load(path_of(results, "ei"))
+    old = replace(now.entry, submission_hash="e" * 64, scorer={**now.entry.scorer, "date": "2001-01-01"})
+    earlier = store.save(results, replace(now, entry=old)).parent
+    verify.statuses.withdraw(earlier, verify.Withdrawal(date="2002-01-01", reason="a mistake"))
+    assert entry_of(results, "ei").status == "withdrawn"
+    assert verify.verify("ei", suite="quick", results=results, beacon=BEACON).scored.entry.status == "verified"
+    assert entry_of(results, "ei").status == "verified"
+    assert "withdrawn" not in entry_of(results, "ei").extra
 
 
 def test_a_submission_is_verified_from_its_source_in_the_sandbox(results, tmp_path, monkeypatch):
