@@ -69,6 +69,7 @@ def forged(light, body):
         ("os.write(OUT, frame(99, current(), 0))", "reply of kind 99"),
         ("os.write(OUT, frame(15, current(), 3) + b'abc')", "reported an error that says nothing|sent bytes"),
         (
+            "threading.active_count() > 8 or "  # below the number of threads that it may have
             "threading.Thread(target=lambda: (time.sleep(0.02), os.write(OUT, b'x')), daemon=True).start()",
             "sent bytes|does not begin",
         ),
